@@ -1,0 +1,1 @@
+//! Destinations for recovery keys, and the proof of every copy.

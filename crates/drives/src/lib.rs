@@ -1,0 +1,1 @@
+//! The drives of this computer: what is attached, what is encrypted, what lies where.

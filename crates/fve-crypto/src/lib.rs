@@ -1,0 +1,1 @@
+//! The arithmetic of BitLocker: sector ciphers and key stretching, in safe code and in SIMD.
