@@ -22,6 +22,15 @@ pub trait WriteAt: ReadAt {
     fn flush(&self) -> io::Result<()>;
 }
 
+/// Reads `length` bytes at `offset`, or as many as there are before the end.
+pub(crate) fn read_up_to(source: &dyn ReadAt, offset: u64, length: usize) -> io::Result<Vec<u8>> {
+    let there = source.size().saturating_sub(offset);
+    let length = usize::try_from(there).map_or(length, |there| there.min(length));
+    let mut bytes = vec![0; length];
+    source.read_at(offset, &mut bytes)?;
+    Ok(bytes)
+}
+
 impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         (**self).read_at(offset, buf)
