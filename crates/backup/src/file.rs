@@ -1,0 +1,196 @@
+//! A folder: on another drive, a stick or a share.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use drives::Layer;
+use recovery_key::{Secret, document};
+
+use crate::destination::{Destination, Refusal, SaveError, SavedCopy, Warning};
+use crate::document::Document;
+
+/// A folder.
+#[derive(Clone, Debug)]
+pub struct FileDestination {
+    folder: PathBuf,
+}
+
+impl FileDestination {
+    /// Names a folder that exists.
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder }
+    }
+
+    fn place(&self) -> String {
+        self.folder.display().to_string()
+    }
+
+    fn write(&self, document: &Document) -> io::Result<PathBuf> {
+        // Under another name until it is whole; readable by its owner alone.
+        let mut file = tempfile::Builder::new().prefix(".lastkey-").tempfile_in(&self.folder)?;
+        file.write_all(document.to_bytes().expose())?;
+        file.as_file().sync_all()?;
+        let path = self.folder.join(document.file_name());
+        file.persist_noclobber(&path).map_err(|failed| failed.error)?;
+        sync_folder(&self.folder)?;
+        Ok(path)
+    }
+}
+
+impl Destination for FileDestination {
+    fn describe(&self) -> String {
+        format!("the folder {}", self.place())
+    }
+
+    fn check(&self, drive: &Path) -> Result<Vec<Warning>, Refusal> {
+        let unseen = |source| Refusal::Unseen { place: self.place(), source };
+        let layers = drives::lies_on(&self.folder).map_err(unseen)?;
+        if drives::same_drive(&layers, drive).map_err(unseen)? {
+            return Err(Refusal::OnTheDrive { place: self.place() });
+        }
+        if let Some((_, opener)) = drives::opened_bitlocker(&layers).next() {
+            return Err(Refusal::OnBitLocker { place: self.place(), opener });
+        }
+        let mut warnings: Vec<_> = layers
+            .iter()
+            .filter_map(|layer| match layer {
+                Layer::Memory(_) => Some(Warning::InMemory),
+                Layer::Network(_) | Layer::Host(_) => Some(Warning::Network),
+                Layer::Unknown(_) => Some(Warning::Unknown),
+                _ => None,
+            })
+            .collect();
+        let below = drives::lies_on(drive).unwrap_or_default();
+        let disk = |layers: &[Layer]| match layers.last() {
+            Some(Layer::Device { path, .. }) => Some(path.clone()),
+            _ => None,
+        };
+        // An image file stands on its disk like any folder: only a device can break together with it.
+        if below.iter().all(|layer| matches!(layer, Layer::Device { .. }))
+            && disk(&below).is_some_and(|own| disk(&layers) == Some(own))
+        {
+            warnings.push(Warning::SameDisk);
+        }
+        warnings.dedup();
+        Ok(warnings)
+    }
+
+    fn save(&self, document: &Document) -> Result<SavedCopy, SaveError> {
+        let name = document.file_name();
+        let path = self.write(document).map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => SaveError::AlreadyThere { path: self.folder.join(&name) },
+            _ => SaveError::from_io(self.place(), error),
+        })?;
+        Ok(SavedCopy { place: path.display().to_string(), name: Some(name), path: Some(path) })
+    }
+
+    fn read_back(&self, copy: &SavedCopy) -> Result<Secret<Vec<u8>>, SaveError> {
+        let read = || {
+            let path = copy.path.as_deref().ok_or(io::ErrorKind::NotFound)?;
+            let file = File::open(path)?;
+            forget_cache(&file)?;
+            let mut bytes = Secret::new(Vec::new());
+            file.take(document::SIZE_LIMIT as u64).read_to_end(bytes.expose_mut())?;
+            Ok(bytes)
+        };
+        read().map_err(|error: io::Error| SaveError::from_io(copy.place.clone(), error))
+    }
+
+    fn remove(&self, copy: &SavedCopy) -> Result<(), SaveError> {
+        let path = copy.path.as_deref().unwrap_or(&self.folder);
+        fs::remove_file(path)
+            .and_then(|()| sync_folder(&self.folder))
+            .map_err(|error| SaveError::from_io(copy.place.clone(), error))
+    }
+}
+
+/// Makes the next reading come from the medium: what is in the cache proves nothing about it.
+#[cfg(target_os = "linux")]
+fn forget_cache(file: &File) -> io::Result<()> {
+    match rustix::fs::fadvise(file, 0, None, rustix::fs::Advice::DontNeed) {
+        // Some file systems have no cache of their own to forget.
+        Ok(()) | Err(rustix::io::Errno::NOSYS | rustix::io::Errno::INVAL) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget_cache(_: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Puts a new name on the medium, where the file system can be asked to.
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        result => result,
+    }
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use recovery_key::bek::Bek;
+    use recovery_key::{KeyId, RecoveryPassword};
+
+    use super::*;
+
+    fn documents() -> [Document; 2] {
+        let key_id = "AC9D5655-F7CA-4D1D-902F-1B6087118138".parse::<KeyId>().expect("a GUID");
+        let password = RecoveryPassword::parse("132858-327525-689172-680790-354607-080454-642268-377564");
+        [
+            Document::RecoveryPassword { key_id, password: password.expect("well-formed digits") },
+            Document::ExternalKey(Bek::new(key_id, 1, 1, None, Secret::new([7; 32]))),
+        ]
+    }
+
+    #[test]
+    fn what_is_saved_is_read_back_and_removed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let destination = FileDestination::new(folder.path().to_owned());
+        for document in documents() {
+            let copy = destination.save(&document).expect("a copy");
+            let bytes = destination.read_back(&copy).expect("the copy");
+            assert!(bytes.expose() == document.to_bytes().expose());
+            assert_eq!(copy.name, Some(document.file_name()));
+            destination.remove(&copy).expect("removed");
+        }
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_copy_is_for_its_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let destination = FileDestination::new(folder.path().to_owned());
+        let copy = destination.save(&documents()[0]).expect("a copy");
+        let mode = fs::metadata(copy.path.expect("a path")).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_left_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let destination = FileDestination::new(folder.path().to_owned());
+        let [document, _] = documents();
+        let path = folder.path().join(document.file_name());
+        fs::write(&path, "mine").expect("written");
+        assert!(matches!(destination.save(&document), Err(SaveError::AlreadyThere { .. })));
+        assert_eq!(fs::read(&path).expect("the file"), b"mine");
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_is_said_so() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let destination = FileDestination::new(folder.path().join("missing"));
+        assert!(matches!(destination.save(&documents()[0]), Err(SaveError::NoFolder { .. })));
+    }
+}
