@@ -1,2 +1,33 @@
-//! The program.
-fn main() {}
+//! The program: `lastkey COMMAND`.
+
+mod cli;
+mod commands;
+mod drive;
+mod failure;
+mod guard;
+mod interrupt;
+mod keys;
+mod output;
+mod pipeline;
+mod progress;
+mod prompt;
+mod sample;
+mod words;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::cli::Cli;
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    guard::protect_memory();
+    interrupt::install();
+    let cli = Cli::parse();
+    let output = Output::new(cli.command.json());
+    match commands::run(&cli.command, &output) {
+        Ok(code) => code,
+        Err(failure) => output.fail(&failure),
+    }
+}

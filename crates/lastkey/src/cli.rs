@@ -1,0 +1,254 @@
+//! The command line as it was typed: nothing here looks at a drive.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    name = "lastkey",
+    version,
+    about = "BitLocker recovery keys: back them up, prove every copy, get back in",
+    long_about = "Backs up the recovery key of a BitLocker drive and proves every copy: it is read back from where \
+                  it was put and used to open the drive. Works on the drive itself, without Windows.",
+    after_help = "Exit codes: 0 success, 1 other failure, 2 wrong usage, 3 not BitLocker, 4 wrong key, 5 key of another \
+                  drive, 6 image cut off, 7 metadata destroyed, 8 rights missing, 9 destination full, 10 destination \
+                  refused, 11 already there, 12 not found, 13 copy not proven, 14 key needed, 15 drive damaged, \
+                  16 nothing to back up, 130 interrupted.",
+    disable_help_subcommand = true,
+    max_term_width = 100
+)]
+pub struct Cli {
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show drives and their BitLocker state
+    #[command(
+        after_help = "Examples:\n  lastkey status\n  sudo lastkey status /dev/sda3\n  lastkey status disk.img --json"
+    )]
+    Status(Status),
+    /// List what opens a drive; with --reveal show its recovery keys
+    #[command(
+        after_help = "Examples:\n  lastkey protectors /dev/sda3\n  lastkey protectors drive.img --reveal --password-file pw.txt\n  lastkey protectors drive.img --reveal --bek key.BEK"
+    )]
+    Protectors(Protectors),
+    /// Save the recovery key of a drive, and prove that the copy opens it
+    #[command(
+        after_help = "Examples:\n  sudo lastkey backup /dev/sda3\n  lastkey backup drive.img --to file:/media/stick --password-file pw.txt"
+    )]
+    Backup(Backup),
+    /// Check whether copies of a recovery key open a drive
+    #[command(
+        after_help = "Examples:\n  lastkey verify /dev/sda3 /media/stick/*.TXT\n  lastkey verify drive.img key.BEK --json\n\nThe exit code is 0 only if every copy is proven."
+    )]
+    Verify(Verify),
+    /// Copy a drive, decrypted, into a file
+    #[command(
+        after_help = "Examples:\n  sudo lastkey read /dev/sda3 --out /media/big/drive.img\n  lastkey read drive.img --out - --recovery-key-file key.TXT | sha256sum"
+    )]
+    Read(Read),
+    /// Make a small BitLocker drive, back its key up and prove it, before your eyes
+    #[command(after_help = "Examples:\n  lastkey try\n  lastkey try --keep my-first-drive")]
+    Try(Try),
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Example:\n  lastkey completions bash > ~/.local/share/bash-completion/completions/lastkey"
+    )]
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder
+    #[command(after_help = "Example:\n  lastkey man ~/.local/share/man/man1")]
+    Man {
+        /// The folder, which must exist
+        folder: PathBuf,
+    },
+}
+
+impl Command {
+    /// Returns whether a program reads the output.
+    pub fn json(&self) -> bool {
+        match self {
+            Self::Status(Status { json, .. })
+            | Self::Protectors(Protectors { json, .. })
+            | Self::Backup(Backup { json, .. })
+            | Self::Verify(Verify { json, .. })
+            | Self::Read(Read { json, .. })
+            | Self::Try(Try { json, .. }) => json.json,
+            Self::Completions { .. } | Self::Man { .. } => false,
+        }
+    }
+}
+
+/// `lastkey status`
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Devices, image files, mount points or labels; none: all drives of this computer
+    #[arg(value_name = "DRIVE")]
+    pub drives: Vec<String>,
+    #[command(flatten)]
+    pub find: Find,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `lastkey protectors`
+#[derive(Debug, Args)]
+pub struct Protectors {
+    #[command(flatten)]
+    pub drive: Drive,
+    /// Open the drive and show its recovery keys and external keys
+    #[arg(long)]
+    pub reveal: bool,
+    #[command(flatten)]
+    pub keys: Keys,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `lastkey backup`
+#[derive(Debug, Args)]
+pub struct Backup {
+    #[command(flatten)]
+    pub drive: Drive,
+    /// Where to save: file:FOLDER (may be repeated); none: asks
+    #[arg(long, value_name = "PLACE")]
+    pub to: Vec<String>,
+    /// Save the external keys (.BEK files) too; without a recovery key on the drive they are saved anyway
+    #[arg(long)]
+    pub external_keys: bool,
+    #[command(flatten)]
+    pub keys: Keys,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `lastkey verify`
+#[derive(Debug, Args)]
+pub struct Verify {
+    #[command(flatten)]
+    pub drive: Drive,
+    /// Files that hold keys, in any form that Windows writes; - for standard input
+    #[arg(value_name = "COPY", required = true)]
+    pub copies: Vec<PathBuf>,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `lastkey read`
+#[derive(Debug, Args)]
+pub struct Read {
+    #[command(flatten)]
+    pub drive: Drive,
+    /// The new file to write, or - for standard output
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Start this many bytes into the drive
+    #[arg(long, value_name = "BYTES", default_value_t = 0)]
+    pub offset: u64,
+    /// Copy this many bytes; none: up to the end
+    #[arg(long, value_name = "BYTES")]
+    pub length: Option<u64>,
+    #[command(flatten)]
+    pub keys: Keys,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// `lastkey try`
+#[derive(Debug, Args)]
+pub struct Try {
+    /// Leave drive, keys and copies in this new folder
+    #[arg(long, value_name = "FOLDER")]
+    pub keep: Option<PathBuf>,
+    #[command(flatten)]
+    pub json: Json,
+}
+
+/// One drive.
+#[derive(Debug, Args)]
+pub struct Drive {
+    /// Device, image file, mount point or label
+    #[arg(value_name = "DRIVE")]
+    pub drive: String,
+    #[command(flatten)]
+    pub find: Find,
+}
+
+/// How to find a volume on a drive.
+#[derive(Debug, Args)]
+pub struct Find {
+    /// On a whole disk or its image: take this partition
+    #[arg(long, value_name = "NUMBER")]
+    pub partition: Option<u32>,
+    /// Search the whole drive for BitLocker metadata, whatever its first sector says
+    #[arg(long)]
+    pub scan: bool,
+}
+
+/// Output for programs.
+#[derive(Debug, Args)]
+pub struct Json {
+    /// Print one JSON document (docs/json.md describes it)
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The key to open a drive with. Keys are never taken from arguments or the environment.
+#[derive(Debug, Args)]
+#[group(multiple = false)]
+pub struct Keys {
+    /// File with the password (- for standard input, here and below)
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
+    )]
+    pub password_file: Option<PathBuf>,
+    /// File with the recovery key, in any form that Windows writes
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
+    )]
+    pub recovery_key_file: Option<PathBuf>,
+    /// External key file
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
+    )]
+    pub bek: Option<PathBuf>,
+    /// File with the volume master key in hex
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
+    )]
+    pub vmk_file: Option<PathBuf>,
+    /// File with the full volume encryption key in hex
+    #[arg(
+        long,
+        value_name = "FILE",
+        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
+    )]
+    pub fvek_file: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,31 @@
+//! The commands, one file each.
+
+mod backup;
+mod man;
+mod protectors;
+mod read;
+mod status;
+mod try_drive;
+mod verify;
+
+pub mod summary;
+
+use std::process::ExitCode;
+
+use crate::cli::Command;
+use crate::failure::Failure;
+use crate::output::Output;
+
+/// Runs a command.
+pub fn run(command: &Command, output: &Output) -> Result<ExitCode, Failure> {
+    match command {
+        Command::Status(arguments) => status::run(arguments, output),
+        Command::Protectors(arguments) => protectors::run(arguments, output),
+        Command::Backup(arguments) => backup::run(arguments, output),
+        Command::Verify(arguments) => verify::run(arguments, output),
+        Command::Read(arguments) => read::run(arguments, output),
+        Command::Try(arguments) => try_drive::run(arguments, output),
+        Command::Completions { shell } => man::completions(*shell),
+        Command::Man { folder } => man::pages(folder, output),
+    }
+}

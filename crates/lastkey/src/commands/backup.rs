@@ -1,0 +1,239 @@
+//! `lastkey backup`: save, read back, prove.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use backup::{Backup as Proven, BackupError, Destination, Document, FileDestination, SaveError, back_up};
+use fve::{Unlocked, Volume};
+use serde::Serialize;
+
+use crate::cli::Backup;
+use crate::commands::summary;
+use crate::drive::{self, Target};
+use crate::failure::{Failure, Kind};
+use crate::interrupt::{self, Critical};
+use crate::output::Output;
+use crate::words::{BOLD, GOOD, OFF};
+use crate::{keys, prompt};
+
+#[derive(Serialize)]
+struct Report {
+    drive: String,
+    volume: String,
+    copies: Vec<CopyReport>,
+}
+
+#[derive(Serialize)]
+struct CopyReport {
+    key_id: String,
+    kind: &'static str,
+    destination: String,
+    place: Option<String>,
+    proven: bool,
+    error: Option<String>,
+}
+
+/// Backs the drive's keys up to every destination.
+pub fn run(arguments: &Backup, output: &Output) -> Result<ExitCode, Failure> {
+    let target = drive::open(&arguments.drive, output)?;
+    let given: Vec<_> = arguments.to.iter().map(|to| destination(to)).collect::<Result<_, _>>()?;
+    check(&given, &target, output)?;
+    let unlocked = keys::unlock(&target.volume, &arguments.keys, output)
+        .map_err(|failure| failure.about(&target.name))?;
+    let documents = documents(&unlocked, arguments.external_keys)?;
+    let destinations = if given.is_empty() { vec![choose(&target, output)?] } else { given };
+    save(&target, &documents, &destinations, output)
+}
+
+/// Reads `file:FOLDER`.
+fn destination(to: &str) -> Result<FileDestination, Failure> {
+    match to.split_once(':') {
+        Some(("file", folder)) if !folder.is_empty() => Ok(FileDestination::new(PathBuf::from(folder))),
+        _ => Err(Failure::new(Kind::Usage, format!("{to:?} is not a place to save to"))
+            .hint("write --to file:FOLDER, such as --to file:/media/stick")),
+    }
+}
+
+/// Refuses before a key is asked for.
+fn check(destinations: &[FileDestination], target: &Target, output: &Output) -> Result<(), Failure> {
+    for destination in destinations {
+        for warning in destination.check(&target.path)? {
+            output.note(format!("warning: {}: {warning}", destination.describe()));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the keys to save: every recovery key, and the external keys when asked for or alone.
+fn documents(unlocked: &Unlocked<'_>, external_keys: bool) -> Result<Vec<Document>, Failure> {
+    let volume = unlocked.volume();
+    if unlocked.vmk().is_none() {
+        let why = if volume.protectors().is_empty() {
+            "the drive is not encrypted, so it has no key"
+        } else {
+            "opened by its data key alone, the drive does not show its recovery keys"
+        };
+        return Err(Failure::new(Kind::NothingToBackUp, why));
+    }
+    let mut documents = Vec::new();
+    let mut damaged = Vec::new();
+    for found in unlocked.recovery_passwords() {
+        match found.secret {
+            Some(password) => documents.push(Document::RecoveryPassword { key_id: found.id, password }),
+            None => damaged.push(found.id.short()),
+        }
+    }
+    if external_keys || documents.is_empty() {
+        for found in unlocked.external_keys() {
+            match found.secret {
+                Some(bek) => documents.push(Document::ExternalKey(bek)),
+                None => damaged.push(found.id.short()),
+            }
+        }
+    }
+    if !documents.is_empty() {
+        return Ok(documents);
+    }
+    if !damaged.is_empty() {
+        let message =
+            format!("the copies of the keys in the drive's metadata are damaged: {}", damaged.join(", "));
+        return Err(Failure::new(Kind::Damaged, message));
+    }
+    Err(Failure::new(Kind::NothingToBackUp, "the drive has no recovery key and no external key")
+        .hint("in Windows, `manage-bde -protectors -add DRIVE: -recoverypassword` adds a recovery key"))
+}
+
+/// Asks where to, as Windows does.
+fn choose(target: &Target, output: &Output) -> Result<FileDestination, Failure> {
+    if !prompt::can_ask() {
+        return Err(Failure::new(Kind::Usage, "there is no terminal to ask where to save")
+            .hint("say where with --to file:FOLDER"));
+    }
+    let sticks: Vec<_> = drives::attached()
+        .into_iter()
+        .filter(|drive| drive.removable && !drive.read_only && drive.path != target.path)
+        .flat_map(|drive| {
+            let name = drive.label.clone().or(drive.model.clone()).unwrap_or(drive.name.clone());
+            drive.mounted_at.into_iter().map(move |folder| (name.clone(), folder))
+        })
+        .collect();
+    loop {
+        output.note(format!("{BOLD}How do you want to back up your recovery key?{OFF}"));
+        for (n, (name, folder)) in sticks.iter().enumerate() {
+            output.note(format!("  {}  Save to the removable drive {name}, {}", n + 1, folder.display()));
+        }
+        let file = sticks.len() + 1;
+        output
+            .note(format!("  {file}  Save to a file: in a folder on another drive, a USB stick or a share"));
+        let number = prompt::line("Choose a number: ")?.parse::<usize>().unwrap_or(0);
+        let folder = match number.checked_sub(1).and_then(|n| sticks.get(n)) {
+            Some((_, folder)) => folder.clone(),
+            None if number == file => PathBuf::from(prompt::line("Folder: ")?),
+            None => continue,
+        };
+        let destination = FileDestination::new(folder);
+        match check(std::slice::from_ref(&destination), target, output) {
+            Ok(()) => return Ok(destination),
+            Err(failure) => drop(output.fail(&failure)),
+        }
+    }
+}
+
+fn save(
+    target: &Target,
+    documents: &[Document],
+    destinations: &[FileDestination],
+    output: &Output,
+) -> Result<ExitCode, Failure> {
+    let volume = &target.volume;
+    let mut copies = Vec::new();
+    let mut first: Option<Failure> = None;
+    for destination in destinations {
+        for document in documents {
+            interrupt::check()?;
+            let critical = Critical::begin();
+            let result = back_up(volume, document, destination);
+            drop(critical);
+            copies.push(CopyReport::new(document, destination, &result));
+            match result {
+                Ok(proven) => output.say(praise(&proven))?,
+                Err(error) => {
+                    let failure = explain(error, volume);
+                    if first.is_none() && documents.len() * destinations.len() == 1 {
+                        output.document(&Report::new(target, copies))?;
+                        return Err(failure);
+                    }
+                    if !output.is_json() {
+                        output.fail(&failure);
+                    }
+                    first = first.or(Some(failure));
+                }
+            }
+        }
+    }
+    let all = first.is_none();
+    output.document(&Report::new(target, copies))?;
+    if all {
+        output.say("Keep it where a lock-out of this computer cannot reach it, and check it now and then with `lastkey verify`.")?;
+    }
+    Ok(first.map_or(ExitCode::SUCCESS, |failure| failure.kind.code().into()))
+}
+
+fn praise(proven: &Proven) -> String {
+    format!(
+        "{GOOD}backed up and proven{OFF}  {}\n  {}  key ID {BOLD}{}{OFF}: read back, and it opened the drive",
+        proven.copy.place,
+        proven.proof.kind(),
+        proven.proof.key_id().short(),
+    )
+}
+
+/// Adds what to do, and for a file that is there already, whether that one is a good copy.
+fn explain(error: BackupError, volume: &Volume) -> Failure {
+    let path = match &error {
+        BackupError::Save(SaveError::AlreadyThere { path }) => Some(path.clone()),
+        _ => None,
+    };
+    let failure = Failure::from(error);
+    let Some(path) = path else { return failure };
+    let name = path.file_name().and_then(|name| name.to_str());
+    let good = std::fs::metadata(&path)
+        .ok()
+        .filter(|metadata| metadata.len() <= recovery_key::document::SIZE_LIMIT as u64)
+        .and_then(|_| std::fs::read(&path).ok())
+        .is_some_and(|bytes| {
+            backup::verify(volume, name, &recovery_key::Secret::new(bytes).expose()[..]).is_proven()
+        });
+    if good {
+        failure.hint("that file is a good copy: it was read now, and it opened the drive")
+    } else {
+        failure.hint("that file does not open the drive: look at it, and move it away before you save again")
+    }
+}
+
+impl Report {
+    fn new(target: &Target, copies: Vec<CopyReport>) -> Self {
+        Self { drive: target.name.clone(), volume: target.volume.id().to_string(), copies }
+    }
+}
+
+impl CopyReport {
+    fn new(
+        document: &Document,
+        destination: &impl Destination,
+        result: &Result<Proven, BackupError>,
+    ) -> Self {
+        let kind = match document {
+            Document::RecoveryPassword { .. } => fve::ProtectorKind::RecoveryPassword,
+            Document::ExternalKey(_) => fve::ProtectorKind::ExternalKey,
+        };
+        Self {
+            key_id: document.key_id().to_string(),
+            kind: summary::kind(kind),
+            destination: destination.describe(),
+            place: result.as_ref().ok().map(|proven| proven.copy.place.clone()),
+            proven: result.is_ok(),
+            error: result.as_ref().err().map(ToString::to_string),
+        }
+    }
+}

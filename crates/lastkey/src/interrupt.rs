@@ -1,0 +1,66 @@
+//! Ctrl-C: at once where nothing can be half done, else as soon as it is undone.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::failure::{Failure, Kind};
+
+static CRITICAL: AtomicUsize = AtomicUsize::new(0);
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// While one lives, Ctrl-C does not end the program but is seen by [`check`].
+pub struct Critical(());
+
+impl Critical {
+    /// Begins a part of the work that cleans up behind itself.
+    pub fn begin() -> Self {
+        CRITICAL.fetch_add(1, Ordering::SeqCst);
+        Self(())
+    }
+}
+
+impl Drop for Critical {
+    fn drop(&mut self) {
+        CRITICAL.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Returns whether Ctrl-C was pressed.
+pub fn asked() -> bool {
+    ASKED.load(Ordering::SeqCst)
+}
+
+/// Ends the work if Ctrl-C was pressed.
+pub fn check() -> Result<(), Failure> {
+    if asked() {
+        Err(Failure::new(Kind::Interrupted, "interrupted: nothing was left half done"))
+    } else {
+        Ok(())
+    }
+}
+
+/// Begins to listen for Ctrl-C.
+pub fn install() {
+    // Without a handler Ctrl-C ends the program as ever, which is the next best.
+    let _ = ctrlc::set_handler(|| {
+        ASKED.store(true, Ordering::SeqCst);
+        if CRITICAL.load(Ordering::SeqCst) == 0 {
+            show_typing();
+            std::process::exit(Kind::Interrupted.code().into());
+        }
+    });
+}
+
+/// A hidden prompt turns the echo off; whoever interrupts it wants to see again what they type.
+#[cfg(unix)]
+fn show_typing() {
+    use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+    let Ok(terminal) = std::fs::File::open("/dev/tty") else { return };
+    if let Ok(mut settings) = tcgetattr(&terminal) {
+        settings.local_modes |= LocalModes::ECHO;
+        let _ = tcsetattr(&terminal, OptionalActions::Now, &settings);
+    }
+    eprintln!();
+}
+
+#[cfg(not(unix))]
+fn show_typing() {}
