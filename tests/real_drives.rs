@@ -172,8 +172,8 @@ fn a_wrong_key_is_said_to_be_wrong() {
         assert!(volume.unlock(&Key::Vmk(Secret::new([7; 32]))).is_err());
         let length = volume.method().expect("a known method").expect("encrypted").key_len();
         let by_fvek = volume.unlock(&Key::Fvek(Secret::new(vec![7; length])));
-        if drive.file == "eow_partial.bin" {
-            // Its first sectors are decrypted already: nothing there can contradict a raw key.
+        if drive.file == "eow_partial.bin" || drive.file == "vista.bin" {
+            // Its first sectors are stored in clear: nothing there can contradict a raw key.
             assert_eq!(by_fvek.expect("a key of the right length").authentic(), None);
         } else {
             assert!(matches!(by_fvek, Err(UnlockError::WrongDataKey)), "{}", drive.file);

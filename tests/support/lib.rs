@@ -8,10 +8,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-use fve::{ReadAt, Volume};
+use fve::{ReadAt, Volume, WriteAt};
 use sha2::{Digest, Sha256};
 
+pub mod conversion;
 pub mod known;
+pub mod made;
+pub mod metadata;
+pub mod overlay;
+pub mod peers;
+pub mod program;
+pub mod real;
 
 /// Says why a test does not run; under CI that is a failure.
 ///
@@ -53,6 +60,23 @@ impl Image {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         Ok(Arc::new(Self { file, size }))
+    }
+
+    /// Makes a file of zeros.
+    pub fn create(path: &Path, size: u64) -> io::Result<Self> {
+        let file = File::options().read(true).write(true).create_new(true).open(path)?;
+        file.set_len(size)?;
+        Ok(Self { file, size })
+    }
+}
+
+impl WriteAt for Image {
+    fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(bytes, offset)
+    }
+
+    fn flush(&self) -> io::Result<()> {
+        Ok(())
     }
 }
 

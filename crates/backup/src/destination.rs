@@ -70,6 +70,12 @@ pub enum Refusal {
         /// What opened that drive.
         opener: Opener,
     },
+    /// The place is not there, or is no folder.
+    #[error("{place} is not a folder that exists")]
+    NoFolder {
+        /// The place.
+        place: String,
+    },
     /// The place cannot be looked at.
     #[error("{place} cannot be looked at: {source}")]
     Unseen {

@@ -9,6 +9,7 @@ use recovery_key::{Secret, document};
 
 use crate::destination::{Destination, Refusal, SaveError, SavedCopy, Warning};
 use crate::document::Document;
+use crate::new_file::{NewFile, sync_folder};
 
 /// A folder.
 #[derive(Clone, Debug)]
@@ -27,13 +28,10 @@ impl FileDestination {
     }
 
     fn write(&self, document: &Document) -> io::Result<PathBuf> {
-        // Under another name until it is whole; readable by its owner alone.
-        let mut file = tempfile::Builder::new().prefix(".lastkey-").tempfile_in(&self.folder)?;
-        file.write_all(document.to_bytes().expose())?;
-        file.as_file().sync_all()?;
+        let mut new = NewFile::create(&self.folder)?;
+        new.file().write_all(document.to_bytes().expose())?;
         let path = self.folder.join(document.file_name());
-        file.persist_noclobber(&path).map_err(|failed| failed.error)?;
-        sync_folder(&self.folder)?;
+        new.keep(&path)?;
         Ok(path)
     }
 }
@@ -45,6 +43,9 @@ impl Destination for FileDestination {
 
     fn check(&self, drive: &Path) -> Result<Vec<Warning>, Refusal> {
         let unseen = |source| Refusal::Unseen { place: self.place(), source };
+        if !self.folder.is_dir() {
+            return Err(Refusal::NoFolder { place: self.place() });
+        }
         let layers = drives::lies_on(&self.folder).map_err(unseen)?;
         if drives::same_drive(&layers, drive).map_err(unseen)? {
             return Err(Refusal::OnTheDrive { place: self.place() });
@@ -117,20 +118,6 @@ fn forget_cache(file: &File) -> io::Result<()> {
 
 #[cfg(not(target_os = "linux"))]
 fn forget_cache(_: &File) -> io::Result<()> {
-    Ok(())
-}
-
-/// Puts a new name on the medium, where the file system can be asked to.
-#[cfg(unix)]
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        result => result,
-    }
-}
-
-#[cfg(not(unix))]
-fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 

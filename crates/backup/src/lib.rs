@@ -3,16 +3,18 @@
 //! [`back_up`] saves a [`Document`] to a [`Destination`], reads it back from there, reads it as a
 //! stranger would, and opens the drive's master key with it. Only then is it a [`Backup`]; if any
 //! step fails, nothing is left behind. [`verify`] does the reading and opening for a copy that is
-//! already there.
+//! already there. [`NewFile`] is how a file comes to be whole or not at all.
 
 mod destination;
 mod document;
 mod file;
+mod new_file;
 mod verify;
 
 pub use destination::{Destination, Refusal, SaveError, SavedCopy, Warning};
 pub use document::Document;
 pub use file::FileDestination;
+pub use new_file::{NewFile, parent};
 pub use verify::{Verdict, Verified, VerifyError, verify};
 
 use fve::{Proof, Volume};

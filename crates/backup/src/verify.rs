@@ -1,13 +1,13 @@
 //! Does a copy open the drive?
 
 use fve::{Key, Proof, ProofError, ProtectorKind, Volume};
-use recovery_key::document::{self, Form, Found, FoundSecret, Remark};
-use recovery_key::{KeyId, KeyIdPrefix};
+use recovery_key::document::{self, Found, FoundSecret, Remark};
+use recovery_key::{DigitsError, KeyId, KeyIdPrefix};
 
 /// What a document says, and what of it opens the drive.
 #[derive(Debug)]
 pub struct Verified {
-    /// One for each key in the document, in its order.
+    /// One for each key in the document; those whose digits are wrong come last.
     pub verdicts: Vec<Verdict>,
     /// What else is to be known about the document.
     pub remarks: Vec<Remark>,
@@ -18,8 +18,6 @@ pub struct Verified {
 pub struct Verdict {
     /// The key ID that the document gives.
     pub key_id: Option<KeyIdPrefix>,
-    /// What kind of document it is.
-    pub form: Form,
     /// What kind of key it is.
     pub kind: ProtectorKind,
     /// The proof, or why there is none.
@@ -31,7 +29,7 @@ pub struct Verdict {
 #[non_exhaustive]
 pub enum VerifyError {
     /// The key belongs to a protector that the drive does not have.
-    #[error("it is for key ID {}, which this drive does not have (it has {})", short(.document), list(.drive))]
+    #[error("it is another drive's: this one has {}", list(.drive))]
     OtherDrive {
         /// The key ID in the document.
         document: KeyIdPrefix,
@@ -49,6 +47,9 @@ pub enum VerifyError {
         /// The key ID of the protector that it opens.
         own: KeyId,
     },
+    /// The digits under one of the drive's key IDs are no recovery key.
+    #[error("its digits are no recovery key: {0}")]
+    Digits(DigitsError),
     /// The key does not open the drive.
     #[error(transparent)]
     NotProven(ProofError),
@@ -60,15 +61,17 @@ fn short(id: &KeyIdPrefix) -> String {
 
 fn list(ids: &[KeyId]) -> String {
     let words: Vec<_> = ids.iter().map(KeyId::short).collect();
-    if words.is_empty() { "none of that kind".to_owned() } else { words.join(", ") }
+    if words.is_empty() { "no key of that kind".to_owned() } else { format!("key ID {}", words.join(", ")) }
 }
 
 impl Verified {
     /// Returns whether the document is a good copy: some key in it is proven, and none that claims to
-    /// be this drive's fails. Keys of other drives beside it do no harm.
+    /// be this drive's fails. Keys of other drives beside it do no harm, nor do keys without key ID.
     pub fn is_proven(&self) -> bool {
-        let harmless =
-            |verdict: &Verdict| matches!(verdict.outcome, Ok(_) | Err(VerifyError::OtherDrive { .. }));
+        let harmless = |verdict: &Verdict| match verdict.outcome {
+            Ok(_) | Err(VerifyError::OtherDrive { .. }) => true,
+            Err(_) => verdict.key_id.is_none(),
+        };
         self.verdicts.iter().any(|verdict| verdict.outcome.is_ok()) && self.verdicts.iter().all(harmless)
     }
 
@@ -90,20 +93,35 @@ impl Verified {
 pub fn verify(volume: &Volume, name: Option<&str>, bytes: &[u8]) -> Verified {
     let reading = document::read(name, bytes);
     let alone = reading.keys.len() == 1;
-    let verdicts = reading.keys.into_iter().map(|found| judge(volume, found, alone)).collect();
-    Verified { verdicts, remarks: reading.remarks }
+    let mut verdicts: Vec<_> = reading.keys.into_iter().map(|found| judge(volume, found, alone)).collect();
+    let mut remarks = Vec::new();
+    for remark in reading.remarks {
+        match remark {
+            Remark::WrongDigits { key_id: Some(id), error, .. }
+                if key_ids(volume, ProtectorKind::RecoveryPassword).iter().any(|own| id.matches(own)) =>
+            {
+                let outcome = Err(VerifyError::Digits(error));
+                verdicts.push(Verdict { key_id: Some(id), kind: ProtectorKind::RecoveryPassword, outcome });
+            }
+            other => remarks.push(other),
+        }
+    }
+    Verified { verdicts, remarks }
+}
+
+fn key_ids(volume: &Volume, kind: ProtectorKind) -> Vec<KeyId> {
+    volume.protectors().into_iter().filter(|protector| protector.kind == kind).map(|p| p.id).collect()
 }
 
 fn judge(volume: &Volume, found: Found, alone: bool) -> Verdict {
-    let Found { key_id, secret, form, .. } = found;
+    let Found { key_id, secret, .. } = found;
     let (kind, key) = match secret {
         FoundSecret::RecoveryPassword(password) => {
             (ProtectorKind::RecoveryPassword, Key::RecoveryPassword(password))
         }
         FoundSecret::ExternalKey(bek) => (ProtectorKind::ExternalKey, Key::External(bek)),
     };
-    let own: Vec<_> =
-        volume.protectors().into_iter().filter(|protector| protector.kind == kind).map(|p| p.id).collect();
+    let own = key_ids(volume, kind);
     let other = key_id.filter(|id| !own.iter().any(|own| id.matches(own)));
     // A list of every key of a company holds one that fits: only a lone stranger is worth trying.
     let outcome = match other {
@@ -117,5 +135,5 @@ fn judge(volume: &Volume, found: Found, alone: bool) -> Verdict {
             (Err(error), None) => Err(VerifyError::NotProven(error)),
         },
     };
-    Verdict { key_id, form, kind, outcome }
+    Verdict { key_id, kind, outcome }
 }

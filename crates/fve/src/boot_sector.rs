@@ -102,6 +102,20 @@ impl BootSector {
         sector
     }
 
+    /// Writes the fields of a volume in conversion, whose descriptors lie at `conversion`, over zeros.
+    pub fn converting(
+        bytes_per_sector: u16,
+        sectors_per_cluster: u8,
+        metadata: [u64; 3],
+        conversion: [u64; 2],
+    ) -> [u8; LENGTH] {
+        let mut sector = Self::standard(bytes_per_sector, sectors_per_cluster, metadata);
+        let mut put = |at: usize, bytes: &[u8]| sector[at..at + bytes.len()].copy_from_slice(bytes);
+        put(STANDARD_GUID_AT, &CONVERTING.to_bytes_le());
+        put(STANDARD_GUID_AT + 16 + 24, &le_bytes(conversion));
+        sector
+    }
+
     /// Writes the To Go fields into the FAT32 boot sector of a discovery volume.
     pub fn to_go(discovery: &[u8; LENGTH], metadata: [u64; 3]) -> [u8; LENGTH] {
         let mut sector = *discovery;
@@ -116,12 +130,8 @@ impl BootSector {
     }
 }
 
-fn le_bytes(offsets: [u64; 3]) -> [u8; 24] {
-    let mut out = [0; 24];
-    out.chunks_exact_mut(8).zip(offsets).for_each(|(place, offset)| {
-        place.copy_from_slice(&offset.to_le_bytes());
-    });
-    out
+fn le_bytes<const N: usize>(offsets: [u64; N]) -> Vec<u8> {
+    offsets.iter().flat_map(|offset| offset.to_le_bytes()).collect()
 }
 
 fn u64_at(sector: &[u8], at: usize) -> Option<u64> {
@@ -148,6 +158,11 @@ mod tests {
                 metadata: PLACES.map(Some),
                 conversion: None
             }
+        );
+        let converting = BootSector::parse(&BootSector::converting(512, 8, PLACES, [7, 8]));
+        assert_eq!(
+            converting,
+            Some(BootSector { kind: Kind::Converting, conversion: Some([7, 8]), ..standard })
         );
         let to_go = BootSector::parse(&BootSector::to_go(&[0; LENGTH], PLACES)).expect("a signature");
         assert_eq!((to_go.kind, to_go.metadata), (Kind::ToGo, PLACES.map(Some)));

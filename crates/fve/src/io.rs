@@ -31,6 +31,28 @@ pub(crate) fn read_up_to(source: &dyn ReadAt, offset: u64, length: usize) -> io:
     Ok(bytes)
 }
 
+/// Reads like [`read_up_to`], but on a failing drive gives what lies before the first bad sector, and
+/// what the operating system said of it.
+pub(crate) fn read_before_damage(
+    source: &dyn ReadAt,
+    offset: u64,
+    length: usize,
+) -> (Vec<u8>, Option<io::Error>) {
+    const SECTOR: usize = 512;
+    let error = match read_up_to(source, offset, length) {
+        Ok(bytes) => return (bytes, None),
+        Err(error) => error,
+    };
+    let mut bytes = Vec::new();
+    while bytes.len() < length
+        && let Ok(sector) = read_up_to(source, offset + bytes.len() as u64, SECTOR)
+        && !sector.is_empty()
+    {
+        bytes.extend_from_slice(&sector);
+    }
+    (bytes, Some(error))
+}
+
 impl<T: ReadAt + ?Sized> ReadAt for &T {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         (**self).read_at(offset, buf)

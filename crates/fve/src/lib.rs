@@ -38,7 +38,7 @@ pub use io::{ReadAt, WriteAt};
 pub use new_protector::NewProtector;
 pub use protector::{BackupInformation, Protector, ProtectorKind};
 pub use prove::{Proof, ProofError};
-pub use scan::{Found, scan};
+pub use scan::{Found, scan, scan_conversion};
 pub use time::FileTime;
 pub use unlock::{Key, UnlockError};
 pub use unlocked::{Recovered, Unlocked};

@@ -9,6 +9,8 @@
 //! ```
 //! The region is 64 KiB (Windows 7 and later) or 16 KiB (Vista) and the volume has three of them.
 
+use std::fmt;
+
 use recovery_key::Secret;
 use recovery_key::dataset::{DATASET_HEADER, DatasetHeader};
 use sha2::{Digest, Sha256};
@@ -69,11 +71,10 @@ struct ValidationHeader {
 const INFORMATION_HEADER: usize = size_of::<InformationHeader>();
 const DATUMS_AT: usize = INFORMATION_HEADER + DATASET_HEADER;
 const VALIDATION_HEADER: usize = size_of::<ValidationHeader>();
-/// What stands in front of the hash in the keyed hash's plaintext: the header of a KEY datum.
+/// The length of a SHA-256.
 const HASH_BYTES: usize = 32;
 
 /// One copy of the metadata.
-#[derive(Debug)]
 pub struct Metadata {
     /// The information header.
     pub information: InformationHeader,
@@ -182,12 +183,7 @@ impl Metadata {
     pub fn seal(&mut self, vmk: &Secret<[u8; 32]>, now: FileTime) -> Result<(), MetadataError> {
         let version = self.information.version.get();
         let region = Self::region_size(version);
-        let datums: usize = {
-            let mut out = Secret::new(Vec::new());
-            self.datums.iter().for_each(|datum| datum.write(out.expose_mut()));
-            out.expose().len()
-        };
-        let end = DATASET_HEADER + datums;
+        let end = DATASET_HEADER + self.datums.iter().map(Datum::size).sum::<usize>();
         let info_size = (INFORMATION_HEADER + end).next_multiple_of(16);
         let room = region.saturating_sub(VALIDATION_HEADER + sealed::datum_size(HASH_BYTES));
         if info_size > room {
@@ -238,7 +234,12 @@ impl Metadata {
         }
     }
 
-    /// Returns the nonce of the stored keyed hash.
+    /// Returns whether both were read from the same bytes.
+    pub(crate) fn same_as(&self, other: &Self) -> bool {
+        (self.hash, self.validation, &self.rest) == (other.hash, other.validation, &other.rest)
+    }
+
+    /// Returns the stored keyed hash: a blob that the VMK opens; `None` when it is stored in clear.
     pub fn hash_seal(&self) -> Option<Sealed> {
         let raw = recovery_key::dataset::datums(&self.rest).next()?.ok()?;
         match Datum::parse(&raw).body {
@@ -279,5 +280,16 @@ impl Metadata {
             }
             _ => None,
         })
+    }
+}
+
+/// Shows the headers and which datums there are, but none of the bytes in them.
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metadata")
+            .field("information", &self.information)
+            .field("dataset", &self.dataset)
+            .field("datums", &self.datums)
+            .finish_non_exhaustive()
     }
 }

@@ -41,11 +41,14 @@ pub enum ProofError {
     /// The key does not open the volume.
     #[error(transparent)]
     Unlock(#[from] UnlockError),
-    /// The key opens a protector, but the metadata's keyed hash does not hold.
+    /// The key opens a protector, but the keyed hash does not hold in the metadata that lists it.
     #[error(
         "the key opens the drive, but the drive's metadata was changed by something that did not have it"
     )]
     NotAuthentic,
+    /// The key opens a protector, but only in a copy of the metadata that is outdated or was changed.
+    #[error("the key opens the drive only by a copy of its metadata that a better copy contradicts")]
+    OtherCopy,
     /// The key opens no protector: a raw key, or a volume that asks for none.
     #[error(
         "there is no protector to prove: the key opens the drive directly, or the drive is not encrypted"
@@ -62,9 +65,12 @@ impl Volume {
     pub fn prove(&self, key: &Key) -> Result<Proof, ProofError> {
         let unlocked = self.unlock(key)?;
         let (key_id, kind) = unlocked.protector().ok_or(ProofError::NoProtector)?;
-        if unlocked.authentic() != Some(true) {
-            return Err(ProofError::NotAuthentic);
+        match (unlocked.proves, unlocked.authentic()) {
+            (true, _) => {}
+            (false, Some(true)) => return Err(ProofError::OtherCopy),
+            (false, _) => return Err(ProofError::NotAuthentic),
         }
-        Ok(Proof { volume: self.id(), key_id, kind })
+        let volume = Uuid::from_bytes_le(unlocked.metadata().dataset.guid);
+        Ok(Proof { volume, key_id, kind })
     }
 }

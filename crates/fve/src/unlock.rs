@@ -1,7 +1,7 @@
 //! Opening a volume with a key.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use fve_crypto::{Method, SectorCipher, stretch};
 use recovery_key::bek::Bek;
@@ -29,7 +29,8 @@ pub enum Key {
     /// The volume master key itself.
     Vmk(Secret<[u8; 32]>),
     /// The full volume encryption key itself. Nothing authenticates it but the volume's first sector,
-    /// which must decrypt to a file system's; on a volume that is half converted not even that.
+    /// which must decrypt to a file system's; where that lies in clear (Vista, a volume that is half
+    /// converted), not even that.
     Fvek(Secret<Vec<u8>>),
 }
 
@@ -94,7 +95,8 @@ impl Volume {
     /// Opens the volume.
     ///
     /// All protectors that the key may fit are tried, several at once where a key is stretched. Where
-    /// the metadata copies differ, the newest that the key opens is used.
+    /// the metadata copies differ, the newest is used that the key opens and whose keyed hash holds,
+    /// else the newest that the key opens.
     ///
     /// # Errors
     /// Says which protectors were tried and why none was opened.
@@ -105,31 +107,49 @@ impl Volume {
         if let Key::Fvek(fvek) = key {
             return self.unlock_with_fvek(fvek);
         }
-        let mut first_error = None;
+        let (mut second_best, mut first_error) = (None, None);
         for metadata in self.distinct() {
             match open_vmk(metadata, key).and_then(|vmk| self.with_vmk(metadata, vmk)) {
-                Ok(unlocked) => return Ok(unlocked),
+                Ok(unlocked) if unlocked.proves => return Ok(unlocked),
+                Ok(unlocked) => second_best = second_best.or(Some(unlocked)),
                 Err(error) => first_error = first_error.or(Some(error)),
             }
         }
-        Err(first_error.expect("a volume has at least one metadata copy"))
+        second_best.ok_or_else(|| first_error.expect("a volume has at least one metadata copy"))
     }
 
-    fn with_vmk<'v>(&'v self, metadata: &'v Metadata, vmk: OpenVmk) -> Result<Unlocked<'v>, UnlockError> {
+    fn with_vmk<'v>(&'v self, opened: &'v Metadata, vmk: OpenVmk) -> Result<Unlocked<'v>, UnlockError> {
         let wrong =
             |error| if vmk.protector.is_none() { UnlockError::WrongKey { tried: Vec::new() } } else { error };
+        // What is not authentic shall not even say how the volume is read, when another copy is.
+        let authentic = self.distinct().into_iter().find(|copy| copy.hash_holds(Some(&vmk.key)));
+        let metadata = authentic.unwrap_or(opened);
         let sealed = metadata.fvek().ok_or(UnlockError::DataKeyDamaged)?;
         let KeyDatum { method, bytes, .. } =
             sealed::open_any(&vmk.key, sealed).ok_or_else(|| wrong(UnlockError::DataKeyDamaged))?;
         let method = Method::try_from(method).map_err(|_| Error::UnknownMethod(method))?;
-        let cipher = SectorCipher::new(method, bytes.expose(), self.sector_size())?;
-        Ok(Unlocked::new(self, metadata, Some(vmk), bytes, cipher))
+        let cipher = SectorCipher::new(method, bytes.expose(), self.sector_size_in(metadata)?)?;
+        Ok(Unlocked {
+            volume: self,
+            metadata,
+            proves: authentic.is_some_and(|copy| copy.same_as(opened)),
+            authentic: Some(authentic.is_some()),
+            vmk: Some(vmk),
+            data: Some((bytes, Arc::new(cipher))),
+        })
     }
 
     fn unlock_with_fvek(&self, fvek: &Secret<Vec<u8>>) -> Result<Unlocked<'_>, UnlockError> {
         let method = self.method()?.ok_or(Error::UnknownMethod(0))?;
         let cipher = SectorCipher::new(method, fvek.expose(), self.sector_size())?;
-        let unlocked = Unlocked::new(self, self.metadata(), None, fvek.duplicate(), cipher);
+        let unlocked = Unlocked {
+            volume: self,
+            metadata: self.metadata(),
+            proves: false,
+            authentic: None,
+            vmk: None,
+            data: Some((fvek.duplicate(), Arc::new(cipher))),
+        };
         // Nothing authenticates a raw key; a first sector that is a file system's is the next best.
         if unlocked.view()?.file_system().is_none() {
             return Err(UnlockError::WrongDataKey);
@@ -216,7 +236,8 @@ fn open_stretched(
     };
     let workers = std::thread::available_parallelism().map_or(1, usize::from).min(candidates.len());
     std::thread::scope(|scope| {
-        (1..workers).for_each(|_| drop(scope.spawn(work)));
+        // A thread that cannot be had is no loss: this one does what is left.
+        (1..workers).for_each(|_| drop(std::thread::Builder::new().spawn_scoped(scope, work)));
         work();
     });
     found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner).ok_or_else(|| {

@@ -1,5 +1,7 @@
 //! An open volume: its keys, and the way to its data.
 
+use std::sync::Arc;
+
 use fve_crypto::{Method, SectorCipher};
 use recovery_key::bek::Bek;
 use recovery_key::{KeyId, RecoveryPassword, Secret};
@@ -16,11 +18,15 @@ use crate::volume::{Volume, protectors};
 
 /// A volume that a key has opened.
 pub struct Unlocked<'v> {
-    volume: &'v Volume,
-    metadata: &'v Metadata,
-    vmk: Option<OpenVmk>,
-    data: Option<(Secret<Vec<u8>>, std::sync::Arc<SectorCipher>)>,
-    authentic: Option<bool>,
+    pub(crate) volume: &'v Volume,
+    /// The newest copy whose keyed hash holds; if none does, the one that the key opened.
+    pub(crate) metadata: &'v Metadata,
+    /// The key opened this very copy, and it is authentic: a protector that stands only in another
+    /// copy may be gone for Windows.
+    pub(crate) proves: bool,
+    pub(crate) authentic: Option<bool>,
+    pub(crate) vmk: Option<OpenVmk>,
+    pub(crate) data: Option<(Secret<Vec<u8>>, Arc<SectorCipher>)>,
 }
 
 /// A secret that was re-derived from the volume.
@@ -33,29 +39,10 @@ pub struct Recovered<T> {
 }
 
 impl<'v> Unlocked<'v> {
-    pub(crate) fn new(
-        volume: &'v Volume,
-        opened: &'v Metadata,
-        vmk: Option<OpenVmk>,
-        fvek: Secret<Vec<u8>>,
-        cipher: SectorCipher,
-    ) -> Self {
-        let key = vmk.as_ref().map(|vmk| &vmk.key);
-        // The newest copy whose keyed hash holds; if none does, the one that the key opened.
-        let trusted =
-            key.and_then(|key| volume.distinct().into_iter().find(|metadata| metadata.hash_holds(Some(key))));
-        Self {
-            volume,
-            metadata: trusted.unwrap_or(opened),
-            authentic: key.map(|_| trusted.is_some()),
-            vmk,
-            data: Some((fvek, std::sync::Arc::new(cipher))),
-        }
-    }
-
     pub(crate) fn decrypted(volume: &'v Volume) -> Self {
         let metadata = volume.metadata();
-        Self { volume, metadata, vmk: None, data: None, authentic: Some(metadata.hash_holds(None)) }
+        let authentic = Some(metadata.hash_holds(None));
+        Self { volume, metadata, proves: false, authentic, vmk: None, data: None }
     }
 
     /// Returns the volume.
@@ -88,7 +75,10 @@ impl<'v> Unlocked<'v> {
         self.data.as_ref().map(|(_, cipher)| cipher.method())
     }
 
-    /// Returns whether the metadata's keyed hash holds; `None` when there is no VMK to check it with.
+    /// Returns whether the keyed hash of [`metadata`](Self::metadata) holds; `None` when there is no VMK
+    /// to check it with.
+    ///
+    /// On a decrypted volume the hash has no key: it tells damage, not tampering.
     pub fn authentic(&self) -> Option<bool> {
         self.authentic
     }

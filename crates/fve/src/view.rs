@@ -35,7 +35,8 @@ impl View {
         cipher: Option<Arc<SectorCipher>>,
     ) -> Result<Self, Error> {
         let map = Arc::new(Map::new(volume, metadata, cipher.as_deref())?);
-        Ok(Self { source: volume.source().clone(), cipher, map, sector: volume.sector_size().bytes() })
+        let sector = cipher.as_deref().map_or(volume.sector_size(), SectorCipher::sector_size).bytes();
+        Ok(Self { source: volume.source().clone(), cipher, map, sector })
     }
 
     /// Names the file system in the volume by its boot sector; `None` when it is none that is known.
@@ -51,8 +52,8 @@ impl View {
         let cipher = match (extent.stored, &self.cipher) {
             (Stored::Unknown, _) => {
                 return Err(io::Error::other(format!(
-                    "the sector at byte {offset:#x} was being converted when the drive was cut off, \
-                     and its log does not say how far"
+                    "whether the sector at byte {offset:#x} is encrypted is unknown: \
+                     a conversion was cut off, and its records do not say how far it had come"
                 )));
             }
             (Stored::Encrypted, Some(cipher)) => cipher,

@@ -1,21 +1,25 @@
 //! A BitLocker volume, seen from outside: everything that can be said without a key.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use fve_crypto::{Method, SectorSize};
 use uuid::Uuid;
+use zerocopy::little_endian::U64;
 
 use crate::boot_sector::{self, BootSector};
 use crate::conversion::Conversion;
 use crate::error::{Error, MetadataError};
 use crate::io::{self, ReadAt};
-use crate::metadata::{Extended, Metadata, VERSION_1};
+use crate::metadata::{Extended, Metadata, VERSION_1, VERSION_2};
 use crate::protector::{Protector, ProtectorKind};
 
 /// A volume whose metadata has been read.
 pub struct Volume {
     source: Arc<dyn ReadAt>,
     boot: Option<BootSector>,
+    /// Where the structures of a conversion lie, from the boot sector or found without it.
+    conversion: Option<[u64; 2]>,
     copies: [MetadataCopy; 3],
     current: usize,
     sector_size: SectorSize,
@@ -103,10 +107,19 @@ impl Volume {
 
     /// Opens a volume whose boot sector is lost, from the places of its metadata.
     ///
+    /// When a conversion was running, the boot sector alone knew where its structures lie: without
+    /// [`with_conversion`](Self::with_conversion) such a volume unlocks, but cannot be read.
+    ///
     /// # Errors
     /// [`Error::MetadataDestroyed`] when none of the three copies can be used.
     pub fn open_at(source: Arc<dyn ReadAt>, places: [u64; 3]) -> Result<Self, Error> {
         Self::with_places(source, None, places.map(Some))
+    }
+
+    /// Says where the two descriptors of a running conversion lie: see [`crate::scan_conversion`].
+    #[must_use]
+    pub fn with_conversion(self, places: [u64; 2]) -> Self {
+        Self { conversion: Some(places), ..self }
     }
 
     fn with_places(
@@ -118,9 +131,9 @@ impl Volume {
         // A good copy knows where the others lie, also where the boot sector does not (Vista).
         let listed = newest(&copies)
             .and_then(|n| copies.get(n)?.metadata.as_ref().ok())
-            .map(|metadata| metadata.information.metadata.map(zerocopy::little_endian::U64::get));
-        for (copy, place) in copies.iter_mut().zip(listed.unwrap_or_default()) {
-            if copy.metadata.is_err() && listed.is_some() && copy.offset != Some(place) {
+            .map(|metadata| metadata.information.metadata.map(U64::get));
+        for (copy, place) in copies.iter_mut().zip(listed.into_iter().flatten()) {
+            if copy.metadata.is_err() && copy.offset != Some(place) {
                 *copy = MetadataCopy::read(&*source, Some(place));
             }
         }
@@ -129,24 +142,25 @@ impl Volume {
                 copies.map(|copy| copy.metadata.err().unwrap_or(MetadataError::UnknownPlace)),
             )));
         };
-        let mut volume = Self { source, boot, copies, current, sector_size: SectorSize::B512 };
-        volume.sector_size = volume.find_sector_size()?;
+        let conversion = boot.and_then(|boot| boot.conversion);
+        let mut volume = Self { source, boot, conversion, copies, current, sector_size: SectorSize::B512 };
+        volume.sector_size = volume.sector_size_in(volume.metadata())?;
         Ok(volume)
     }
 
-    /// Newer Windows writes 0 into the boot sector of exFAT volumes; the metadata knows it too.
-    fn find_sector_size(&self) -> Result<SectorSize, Error> {
-        let relocated = u64::from(self.metadata().information.relocated_sectors.get());
-        let virtualization = self.metadata().virtualization();
-        let found = self
-            .boot
-            .map(|boot| u64::from(boot.bytes_per_sector))
-            .filter(|&bytes| bytes != 0)
-            .or_else(|| virtualization.as_ref().and_then(|(_, size, _)| size.checked_div(relocated)))
-            .filter(|&bytes| bytes != 0)
-            .or_else(|| virtualization.and_then(|(.., extended)| Some(extended?.sector_size.get().into())))
-            .filter(|&bytes| bytes != 0)
-            .unwrap_or(512);
+    /// Returns the sector size, from metadata where it says it, because that can be authentic.
+    ///
+    /// Vista's does not; and newer Windows writes 0 into the boot sector of exFAT volumes.
+    pub(crate) fn sector_size_in(&self, metadata: &Metadata) -> Result<SectorSize, Error> {
+        let relocated = u64::from(metadata.information.relocated_sectors.get());
+        let (boot_block, extended) =
+            metadata.virtualization().map_or((0, None), |(_, size, extended)| (size, extended));
+        let found = [
+            boot_block.checked_div(relocated).unwrap_or(0),
+            extended.map_or(0, |extended| extended.sector_size.get().into()),
+            self.boot.map_or(0, |boot| boot.bytes_per_sector.into()),
+        ];
+        let found = found.into_iter().find(|&bytes| bytes != 0).unwrap_or(512);
         u16::try_from(found).ok().and_then(|bytes| SectorSize::try_from(bytes).ok()).ok_or(Error::Geometry {
             what: "sector size",
             found,
@@ -179,11 +193,12 @@ impl Volume {
     pub(crate) fn distinct(&self) -> Vec<&Metadata> {
         let mut distinct = vec![self.metadata()];
         for metadata in self.copies.iter().filter_map(|copy| copy.metadata.as_ref().ok()) {
-            if distinct.iter().all(|seen| *seen.to_bytes().expose() != *metadata.to_bytes().expose()) {
+            if !distinct.iter().any(|seen| seen.same_as(metadata)) {
                 distinct.push(metadata);
             }
         }
-        distinct.sort_by_key(|metadata| std::cmp::Reverse(metadata.dataset.next_nonce.get()));
+        // The first stays the first: see `newest`.
+        distinct[1..].sort_by_key(|metadata| Reverse(metadata.dataset.next_nonce.get()));
         distinct
     }
 
@@ -245,23 +260,41 @@ impl Volume {
     /// Reads the structures of a conversion that runs while the volume is in use; `None` without one.
     ///
     /// # Errors
-    /// [`Error::Conversion`] when they are damaged.
+    /// [`Error::Conversion`] when what lists them is destroyed, or was listed in a lost boot sector.
     pub fn conversion(&self) -> Result<Option<Conversion>, Error> {
-        let places = self.boot.and_then(|boot| boot.conversion);
-        places.map(|places| Conversion::read(&*self.source, places)).transpose()
+        if let Some(places) = self.conversion {
+            return Conversion::read(&*self.source, places).map(Some);
+        }
+        let flags = self.extended().map_or(0, |extended| extended.flags.get());
+        // To Go volumes carry the flag at rest too; their conversions are of the older kind.
+        if self.boot.is_none()
+            && flags & (Extended::FLAG_CONVERTING | Extended::FLAG_TO_GO) == Extended::FLAG_CONVERTING
+        {
+            return Err(Error::Conversion {
+                what: "descriptor",
+                offset: 0,
+                problem: "is at a place that only the lost boot sector named",
+            });
+        }
+        Ok(None)
     }
 
     /// Returns how many bytes are encrypted, and of how many.
     ///
     /// # Errors
-    /// [`Error::Conversion`] when that is written in structures that are damaged.
+    /// [`Error::Conversion`] when that is written in structures of which a part is damaged.
     pub fn progress(&self) -> Result<(u64, u64), Error> {
         let size = self.source.size();
         let information = &self.metadata().information;
         let watermark = information.state_offset.get();
+        if self.state() == State::Decrypted {
+            return Ok((0, size));
+        }
         Ok(match (self.state(), self.conversion()?) {
-            (State::Decrypted, _) => (0, size),
-            (State::Encrypted, Some(conversion)) => conversion.progress(),
+            (State::Encrypted, Some(mut conversion)) => match conversion.damage.pop() {
+                Some(damage) => return Err(damage),
+                None => conversion.progress(),
+            },
             (State::Encrypted, None) => (size, size),
             _ => (watermark.min(size), size),
         })
@@ -271,7 +304,7 @@ impl Volume {
     pub fn direction(&self) -> Option<Direction> {
         let metadata = self.metadata();
         let next = State::from(metadata.information.next_state.get());
-        if self.boot.is_some_and(|boot| boot.conversion.is_some()) && self.state() == State::Encrypted {
+        if self.conversion.is_some() && self.state() == State::Encrypted {
             let flags = self.extended().map_or(0, |extended| extended.flags.get());
             return Some(if flags & Extended::FLAG_DECRYPTING != 0 {
                 Direction::Decrypting
@@ -300,23 +333,30 @@ pub(crate) fn protectors(metadata: &Metadata) -> Vec<Protector<'_>> {
 impl MetadataCopy {
     fn read(source: &dyn ReadAt, offset: Option<u64>) -> Self {
         let metadata = offset.ok_or(MetadataError::UnknownPlace).and_then(|offset| {
-            let region = io::read_up_to(source, offset, Metadata::region_size(crate::metadata::VERSION_2))
-                .map_err(|source| MetadataError::Unreadable { offset, source })?;
-            if region.is_empty() {
-                let source = std::io::Error::new(
-                    std::io::ErrorKind::UnexpectedEof,
-                    "the drive or image ends before it",
-                );
-                return Err(MetadataError::Unreadable { offset, source });
+            // The end of a region is empty: a bad sector there costs nothing.
+            let (region, mut damage) =
+                io::read_before_damage(source, offset, Metadata::region_size(VERSION_2));
+            if region.is_empty() && damage.is_none() {
+                let end = "the drive or image ends before it";
+                damage = Some(std::io::Error::new(std::io::ErrorKind::UnexpectedEof, end));
             }
-            Metadata::parse(&region)
+            Metadata::parse(&region).map_err(|error| match damage {
+                Some(source) => MetadataError::Unreadable { offset, source },
+                None => error,
+            })
         });
         Self { offset, metadata }
     }
 }
 
-/// Returns which copy was written last: the one with the highest nonce counter.
+/// Returns which copy was written last: of the volume that most copies belong to, as one of an earlier
+/// volume may be left over, the one with the highest nonce counter, of several such the first.
 fn newest(copies: &[MetadataCopy; 3]) -> Option<usize> {
-    let counter = |n: usize| copies.get(n)?.metadata.as_ref().ok().map(|m| m.dataset.next_nonce.get());
-    (0..3).rev().filter(|&n| counter(n).is_some()).max_by_key(|&n| counter(n))
+    let guids = copies.each_ref().map(|copy| copy.metadata.as_ref().ok().map(|good| good.dataset.guid));
+    let rank = |n: usize| {
+        let good = copies.get(n)?.metadata.as_ref().ok()?;
+        let alike = guids.iter().filter(|guid| **guid == Some(good.dataset.guid)).count();
+        Some((alike, good.dataset.next_nonce.get(), Reverse(n)))
+    };
+    (0..3).filter(|&n| rank(n).is_some()).max_by_key(|&n| rank(n))
 }

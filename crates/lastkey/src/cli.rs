@@ -1,9 +1,12 @@
 //! The command line as it was typed: nothing here looks at a drive.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+
+use crate::failure::Kind;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -13,10 +16,8 @@ use clap_complete::Shell;
     about = "BitLocker recovery keys: back them up, prove every copy, get back in",
     long_about = "Backs up the recovery key of a BitLocker drive and proves every copy: it is read back from where \
                   it was put and used to open the drive. Works on the drive itself, without Windows.",
-    after_help = "Exit codes: 0 success, 1 other failure, 2 wrong usage, 3 not BitLocker, 4 wrong key, 5 key of another \
-                  drive, 6 image cut off, 7 metadata destroyed, 8 rights missing, 9 destination full, 10 destination \
-                  refused, 11 already there, 12 not found, 13 copy not proven, 14 key needed, 15 drive damaged, \
-                  16 nothing to back up, 130 interrupted.",
+    after_help = "`lastkey COMMAND --help` shows examples, `lastkey --help` the exit codes.",
+    after_long_help = exit_codes(),
     disable_help_subcommand = true,
     max_term_width = 100
 )]
@@ -92,8 +93,8 @@ impl Command {
 #[derive(Debug, Args)]
 pub struct Status {
     /// Devices, image files, mount points or labels; none: all drives of this computer
-    #[arg(value_name = "DRIVE")]
-    pub drives: Vec<String>,
+    #[arg(value_name = "DRIVE", value_hint = ValueHint::AnyPath)]
+    pub drives: Vec<OsString>,
     #[command(flatten)]
     pub find: Find,
     #[command(flatten)]
@@ -121,7 +122,7 @@ pub struct Backup {
     pub drive: Drive,
     /// Where to save: file:FOLDER (may be repeated); none: asks
     #[arg(long, value_name = "PLACE")]
-    pub to: Vec<String>,
+    pub to: Vec<OsString>,
     /// Save the external keys (.BEK files) too; without a recovery key on the drive they are saved anyway
     #[arg(long)]
     pub external_keys: bool,
@@ -177,8 +178,8 @@ pub struct Try {
 #[derive(Debug, Args)]
 pub struct Drive {
     /// Device, image file, mount point or label
-    #[arg(value_name = "DRIVE")]
-    pub drive: String,
+    #[arg(value_name = "DRIVE", value_hint = ValueHint::AnyPath)]
+    pub drive: OsString,
     #[command(flatten)]
     pub find: Find,
 }
@@ -202,45 +203,37 @@ pub struct Json {
     pub json: bool,
 }
 
+const KEY: &str = "Key (none: a suspended drive opens by itself, else you are asked)";
+
 /// The key to open a drive with. Keys are never taken from arguments or the environment.
 #[derive(Debug, Args)]
 #[group(multiple = false)]
 pub struct Keys {
     /// File with the password (- for standard input, here and below)
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = KEY)]
     pub password_file: Option<PathBuf>,
     /// File with the recovery key, in any form that Windows writes
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = KEY)]
     pub recovery_key_file: Option<PathBuf>,
     /// External key file
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = KEY)]
     pub bek: Option<PathBuf>,
     /// File with the volume master key in hex
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = KEY)]
     pub vmk_file: Option<PathBuf>,
     /// File with the full volume encryption key in hex
-    #[arg(
-        long,
-        value_name = "FILE",
-        help_heading = "Key (none: a suspended drive opens by itself, else you are asked)"
-    )]
+    #[arg(long, value_name = "FILE", help_heading = KEY)]
     pub fvek_file: Option<PathBuf>,
+}
+
+fn exit_codes() -> String {
+    let line = |(kind, meaning): (Kind, &str)| format!("  {:>3}  {meaning}", kind.code());
+    let lines: Vec<_> = Kind::ALL.into_iter().map(line).collect();
+    format!(
+        "Exit codes:\n    0  success\n{}\n\nKeys are never taken from arguments or the environment. \
+         `lastkey COMMAND --help` shows examples.",
+        lines.join("\n")
+    )
 }
 
 #[cfg(test)]

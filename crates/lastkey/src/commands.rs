@@ -25,7 +25,7 @@ pub fn run(command: &Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Verify(arguments) => verify::run(arguments, output),
         Command::Read(arguments) => read::run(arguments, output),
         Command::Try(arguments) => try_drive::run(arguments, output),
-        Command::Completions { shell } => man::completions(*shell),
+        Command::Completions { shell } => man::completions(*shell, output),
         Command::Man { folder } => man::pages(folder, output),
     }
 }

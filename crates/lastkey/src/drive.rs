@@ -1,10 +1,11 @@
-//! From what a person typed to one BitLocker volume.
+//! From what a person typed to the BitLocker volumes on it.
 
+use std::ffi::OsStr;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::sync::Arc;
 
-use drives::{Partition, Signature, Source};
+use drives::{Attached, Partition, ResolveError, Signature, Source};
 use fve::{ReadAt, Volume};
 
 use crate::cli::{Drive, Find};
@@ -26,146 +27,178 @@ pub struct Target {
     pub volume: Volume,
 }
 
-/// Opens the drive that a command names.
+/// Opens the only volume on the drive that a command names.
 pub fn open(drive: &Drive, output: &Output) -> Result<Target, Failure> {
-    let path = drives::resolve(&drive.drive, &attached_unless_file(&drive.drive))?;
-    open_path(path, &drive.find, Some(output))
+    let mut found = open_all(&drive.drive, &drive.find)?;
+    if found.len() > 1 {
+        let numbers: Vec<_> =
+            found.iter().filter_map(|target| Some(target.partition.as_ref()?.index.to_string())).collect();
+        let (list, options) = (numbers.join(", "), numbers.join(" or --partition "));
+        return Err(Failure::new(
+            Kind::Usage,
+            format!("there are several BitLocker partitions on it: {list}"),
+        )
+        .about(&Path::new(&drive.drive).display().to_string())
+        .hint(format!("choose one with --partition {options}")));
+    }
+    let target =
+        found.pop().ok_or_else(|| Failure::new(Kind::NotBitLocker, "there is no BitLocker volume"))?;
+    if let Some(at) = target.found_at {
+        output.note(format!(
+            "note: the boot sector is lost; the volume was found by its metadata, at byte {at}"
+        ));
+    }
+    Ok(target)
 }
 
-/// Lists the attached drives, unless the name alone tells that it is a file.
-fn attached_unless_file(text: &str) -> Vec<drives::Attached> {
-    let is_file = text.contains(std::path::is_separator) && std::path::Path::new(text).is_file();
-    if is_file { Vec::new() } else { drives::attached() }
+/// Opens every volume on the drive that a person named; there is at least one.
+pub fn open_all(drive: &OsStr, find: &Find) -> Result<Vec<Target>, Failure> {
+    open_path(resolve(drive)?, find, true)
 }
 
-/// Opens the drive at a path. Without `output` nothing is searched for that is not asked for.
-pub fn open_path(path: PathBuf, find: &Find, output: Option<&Output>) -> Result<Target, Failure> {
-    let name = path.display().to_string();
+/// Finds the drive that is called so. A path needs no list of the drives.
+fn resolve(drive: &OsStr) -> Result<PathBuf, ResolveError> {
+    let path = Path::new(drive);
+    let Some(text) = drive.to_str() else {
+        return Ok(path.into());
+    };
+    let is_file = text.contains(MAIN_SEPARATOR) && path.is_file();
+    drives::resolve(text, &if is_file { Vec::new() } else { drives::attached() })
+}
+
+/// Opens every volume on an attached drive, without searching it for what is lost.
+pub fn open_attached(attached: &Attached) -> Result<Vec<Target>, Failure> {
+    open_path(attached.path.clone(), &Find { partition: None, scan: false }, false)
+}
+
+fn open_path(path: PathBuf, find: &Find, may_search: bool) -> Result<Vec<Target>, Failure> {
     let source = Arc::new(Source::open(&path)?);
-    let finder = Finder { name, path, source, output };
-    finder.find(find).map_err(|failure| match failure.kind {
-        // These say themselves what they are about.
-        Kind::NotFound | Kind::NotPermitted | Kind::Interrupted => failure,
-        _ => failure.about(&finder.name),
-    })
+    let whole =
+        Place { name: path.display().to_string(), path, source: source.clone(), disk: source, part: None };
+    let place = match find.partition {
+        Some(number) => whole.partition(number)?,
+        None => whole,
+    };
+    if find.scan { Ok(vec![place.search()?]) } else { place.volumes(may_search) }
 }
 
-struct Finder<'a> {
+/// A drive, or a partition of it.
+struct Place {
     name: String,
     path: PathBuf,
-    source: Arc<Source>,
-    output: Option<&'a Output>,
+    source: Arc<dyn ReadAt>,
+    disk: Arc<Source>,
+    part: Option<Partition>,
 }
 
-impl Finder<'_> {
-    fn find(&self, find: &Find) -> Result<Target, Failure> {
-        if let Some(number) = find.partition {
-            let partitions = drives::partitions(&*self.source);
-            let partition = partitions.into_iter().find(|partition| partition.index == number);
-            let partition = partition.ok_or_else(|| {
-                Failure::new(Kind::NotFound, format!("{} has no partition {number}", self.name))
-            })?;
-            return self.in_partition(partition, find.scan);
-        }
-        if find.scan {
-            return self.by_scan(self.source.clone(), None);
-        }
+impl Place {
+    fn partition(&self, number: u32) -> Result<Self, Failure> {
+        let part = drives::partitions(&*self.disk).into_iter().find(|part| part.index == number);
+        let part = part.ok_or_else(|| {
+            Failure::new(Kind::NotFound, format!("there is no partition {number}")).about(&self.name)
+        })?;
+        self.at(part)
+    }
+
+    fn at(&self, part: Partition) -> Result<Self, Failure> {
+        let name = format!("{} partition {}", self.name, part.index);
+        let window = self.disk.clone().window(part.offset, part.size);
+        let window =
+            window.ok_or_else(|| Failure::new(Kind::Truncated, "it lies beyond the end").about(&name))?;
+        let (path, disk) = (self.path.clone(), self.disk.clone());
+        Ok(Self { name, path, source: Arc::new(window), disk, part: Some(part) })
+    }
+
+    /// Opens the volume that begins here, or those in the partitions; searches if neither is there.
+    fn volumes(&self, may_search: bool) -> Result<Vec<Target>, Failure> {
         match Volume::open(self.source.clone()) {
-            Ok(volume) => Ok(self.target(volume, None, None)),
-            Err(fve::Error::NotBitLocker) => self.in_something_else(),
-            Err(error) => Err(error.into()),
+            Ok(volume) => return Ok(vec![self.target(volume, None)]),
+            Err(fve::Error::NotBitLocker) => {}
+            Err(error) => return Err(Failure::from(error).about(&self.name)),
         }
+        if self.part.is_none() {
+            let (found, failure) = self.in_partitions();
+            match failure {
+                _ if !found.is_empty() => return Ok(found),
+                Some(failure) => return Err(failure),
+                None => {}
+            }
+        }
+        let signature =
+            drives::signature(&*self.source).map_err(|error| Failure::from(error).about(&self.name))?;
+        let may_be_lost =
+            matches!(signature, Signature::Zeros | Signature::Unknown | Signature::Mbr | Signature::Gpt);
+        if may_search && may_be_lost {
+            match self.search() {
+                Ok(target) => return Ok(vec![target]),
+                Err(failure) if failure.kind == Kind::NotBitLocker => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(self.is_something_else(signature, may_search && may_be_lost))
     }
 
-    /// The first sector is not BitLocker's: a whole disk, a lost boot sector, or no BitLocker at all.
-    fn in_something_else(&self) -> Result<Target, Failure> {
-        let signature = drives::signature(&*self.source)?;
-        let partitions = drives::partitions(&*self.source);
-        let mut found: Vec<Target> =
-            partitions.iter().filter_map(|p| self.in_partition(p.clone(), false).ok()).collect();
-        match found.len() {
-            1 => return Ok(found.remove(0)),
-            0 => {}
-            _ => {
-                let numbers: Vec<_> =
-                    found.iter().filter_map(|t| t.partition.as_ref()).map(|p| p.index.to_string()).collect();
-                let list = numbers.join(", ");
-                return Err(Failure::new(
-                    Kind::Usage,
-                    format!("there is more than one BitLocker drive on this disk: partitions {list}"),
-                )
-                .hint(format!("choose one with --partition {}", numbers.join(" or --partition "))));
+    /// Returns the volumes in the partitions, and why one that may be BitLocker's could not be opened.
+    fn in_partitions(&self) -> (Vec<Target>, Option<Failure>) {
+        let (mut found, mut failure) = (Vec::new(), None);
+        for part in drives::partitions(&*self.disk) {
+            let volume = self.at(part).and_then(|place| match Volume::open(place.source.clone()) {
+                Ok(volume) => Ok(Some(place.target(volume, None))),
+                Err(fve::Error::NotBitLocker) => Ok(None),
+                Err(error) => Err(Failure::from(error).about(&place.name)),
+            });
+            match volume {
+                Ok(volume) => found.extend(volume),
+                Err(error) => failure = failure.or(Some(error)),
             }
         }
-        let lost = matches!(
-            signature,
-            Signature::Zeros | Signature::Unknown | Signature::Mbr | Signature::Gpt | Signature::TooShort
-        );
-        let not_bitlocker = || {
-            let failure =
-                Failure::new(Kind::NotBitLocker, format!("this is no BitLocker drive, but {signature}"));
-            match signature.advice() {
-                Some(advice) => failure.hint(advice),
-                None => failure.hint(
-                    "if it was encrypted by BitLocker once, --scan searches it for what is left of that",
-                ),
+        (found, failure)
+    }
+
+    fn is_something_else(&self, signature: Signature, searched: bool) -> Failure {
+        let what = match signature {
+            Signature::TooShort => "this is too short to be a drive".to_owned(),
+            Signature::Zeros => "this begins with nothing but zeros, as no BitLocker drive does".to_owned(),
+            Signature::Unknown => "this is no BitLocker drive, nor anything else that is known".to_owned(),
+            Signature::Mbr | Signature::Gpt => {
+                format!("this is {signature}, and none of its partitions is a BitLocker drive")
             }
+            other => format!("this is no BitLocker drive, but {other}"),
         };
-        if !lost || self.output.is_none() || self.source.size() == 0 {
-            return Err(not_bitlocker());
+        let failure = Failure::new(Kind::NotBitLocker, what).about(&self.name);
+        match (searched, signature.advice()) {
+            (true, _) => failure.hint("all of it was searched for BitLocker metadata, and there is none"),
+            (false, Some(advice)) => failure.hint(advice),
+            (false, None) if signature == Signature::TooShort => failure,
+            (false, None) => failure
+                .hint("if it was encrypted by BitLocker once, --scan searches it for what is left of that"),
         }
-        self.by_scan(self.source.clone(), None).map_err(|failure| match failure.kind {
-            Kind::NotBitLocker => {
-                let mut failure = not_bitlocker();
-                failure.hints.clear();
-                failure.hint("its first sector was searched, and then all of it for BitLocker metadata")
-            }
-            _ => failure,
-        })
     }
 
-    fn in_partition(&self, partition: Partition, scan: bool) -> Result<Target, Failure> {
-        let window = self.source.clone().window(partition.offset, partition.size);
-        let window: Arc<dyn ReadAt> = Arc::new(window.ok_or_else(|| {
-            Failure::new(Kind::Truncated, format!("partition {} lies beyond the end", partition.index))
-        })?);
-        if scan {
-            return self.by_scan(window, Some(partition));
-        }
-        Ok(self.target(Volume::open(window)?, Some(partition), None))
-    }
-
-    fn by_scan(&self, source: Arc<dyn ReadAt>, partition: Option<Partition>) -> Result<Target, Failure> {
-        let bar = progress::bytes(source.size(), "searching for BitLocker metadata");
-        let found = fve::scan(&*source, 0, |at| {
+    /// Searches all of it for metadata.
+    fn search(&self) -> Result<Target, Failure> {
+        let about = |failure: Failure| failure.about(&self.name);
+        let bar = progress::bytes(self.source.size(), "searching for BitLocker metadata");
+        let found = fve::scan(&*self.source, 0, |at| {
             bar.set_position(at);
             ControlFlow::Continue(())
         });
         bar.finish_and_clear();
-        let found = found?.ok_or_else(|| {
-            Failure::new(Kind::NotBitLocker, "there is no BitLocker metadata anywhere on it")
+        let found = found.map_err(|error| about(error.into()))?.ok_or_else(|| {
+            about(Failure::new(Kind::NotBitLocker, "there is no BitLocker metadata anywhere on it"))
         })?;
-        let base = partition.as_ref().map_or(0, |partition| partition.offset);
-        let rest = source.size() - found.start;
-        let size = found.size.map_or(rest, |size| size.min(rest));
-        let window = self.source.clone().window(base + found.start, size);
-        let window = window.ok_or_else(|| Failure::new(Kind::Truncated, "the volume lies beyond the end"))?;
-        if let Some(output) = self.output {
-            output.note(format!(
-                "note: the boot sector is lost; the volume was found by its metadata, at byte {}",
-                base + found.start
-            ));
-        }
-        let volume = Volume::open_at(Arc::new(window), found.places)?;
-        Ok(self.target(volume, partition, Some(base + found.start)))
+        let at = self.part.as_ref().map_or(0, |part| part.offset) + found.start;
+        let rest = self.source.size().saturating_sub(found.start);
+        let window = self.disk.clone().window(at, found.size.map_or(rest, |size| size.min(rest)));
+        let window =
+            window.ok_or_else(|| about(Failure::new(Kind::Truncated, "the volume lies beyond the end")))?;
+        let volume = Volume::open_at(Arc::new(window), found.places).map_err(|error| about(error.into()))?;
+        Ok(self.target(volume, Some(at)))
     }
 
-    fn target(&self, volume: Volume, partition: Option<Partition>, found_at: Option<u64>) -> Target {
-        let name = match &partition {
-            Some(partition) => format!("{} partition {}", self.name, partition.index),
-            None => self.name.clone(),
-        };
-        Target { name, path: self.path.clone(), partition, found_at, volume }
+    fn target(&self, volume: Volume, found_at: Option<u64>) -> Target {
+        let (name, path) = (self.name.clone(), self.path.clone());
+        Target { name, path, partition: self.part.clone(), found_at, volume }
     }
 }
 

@@ -1,11 +1,14 @@
 //! Why a command failed: a kind (the exit code), a sentence, and what to do.
 
-use std::fmt;
 use std::io;
+use std::path::Path;
 
-use backup::{BackupError, Refusal, SaveError};
+use backup::{BackupError, Refusal, SaveError, VerifyError};
 use drives::{OpenError, ResolveError};
-use fve::{ProofError, UnlockError};
+use fve::{MetadataError, ProofError, UnlockError};
+use serde::ser::{Serialize, SerializeStruct, Serializer};
+
+use crate::rights;
 
 /// The kinds of failure. Their numbers are the exit codes and do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -45,9 +48,33 @@ pub enum Kind {
     NothingToBackUp = 16,
     /// The person stopped it.
     Interrupted = 130,
+    /// Whatever read a stream stopped before its end: what a shell reports of other programs, too.
+    ReaderGone = 141,
 }
 
 impl Kind {
+    /// All kinds, in the order of their numbers, and what each means for whoever reads the help.
+    pub const ALL: [(Self, &str); 18] = [
+        (Self::Other, "another failure"),
+        (Self::Usage, "wrong usage"),
+        (Self::NotBitLocker, "the drive is no BitLocker drive"),
+        (Self::WrongKey, "the key does not open the drive"),
+        (Self::OtherDrive, "the key is another drive's"),
+        (Self::Truncated, "the image is cut off"),
+        (Self::MetadataDestroyed, "all three copies of the metadata are destroyed"),
+        (Self::NotPermitted, "rights are missing"),
+        (Self::Full, "the destination is full"),
+        (Self::Refused, "the destination would be locked together with the drive"),
+        (Self::AlreadyThere, "there is a file of that name, and it was left as it is"),
+        (Self::NotFound, "the drive, file or folder is not there"),
+        (Self::NotProven, "a copy is not proven"),
+        (Self::KeyNeeded, "a key is needed, and there is nobody to ask"),
+        (Self::Damaged, "the drive is damaged"),
+        (Self::NothingToBackUp, "the drive has no key that could be backed up"),
+        (Self::Interrupted, "interrupted (Ctrl-C)"),
+        (Self::ReaderGone, "whatever read standard output stopped before the end (read --out -)"),
+    ];
+
     /// Returns the exit code.
     pub fn code(self) -> u8 {
         self as u8
@@ -63,6 +90,18 @@ pub struct Failure {
     pub message: String,
     /// What to do, one sentence each.
     pub hints: Vec<String>,
+}
+
+/// As in every JSON document.
+impl Serialize for Failure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Failure", 4)?;
+        fields.serialize_field("kind", &self.kind)?;
+        fields.serialize_field("exit_code", &self.kind.code())?;
+        fields.serialize_field("message", &self.message)?;
+        fields.serialize_field("hints", &self.hints)?;
+        fields.end()
+    }
 }
 
 impl Failure {
@@ -86,12 +125,6 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
 impl From<OpenError> for Failure {
     fn from(error: OpenError) -> Self {
         let kind = match &error {
@@ -101,7 +134,15 @@ impl From<OpenError> for Failure {
             _ => Kind::Other,
         };
         let message = match &error {
-            OpenError::Io { source, .. } => format!("{error}: {source}"),
+            OpenError::Io { source, .. } => format!("{error}: {}", reason(source)),
+            OpenError::NotPermitted { path, .. } if rights::are_all() => {
+                let path = path.display();
+                return Self::new(
+                    kind,
+                    format!("the system lets nobody open {path}, not even an administrator"),
+                )
+                .hint("in a container or a sandbox, run the command outside of it");
+            }
             _ => error.to_string(),
         };
         let failure = Self::new(kind, message);
@@ -119,7 +160,7 @@ impl From<ResolveError> for Failure {
             ResolveError::Folder { .. } | ResolveError::NotADrive { .. } => Kind::NotBitLocker,
             _ => Kind::Usage,
         };
-        Self::new(kind, error.to_string()).hint("`lastkey status` lists the drives of this computer")
+        Self::new(kind, error.to_string()).hint("`lastkey status` shows the drives of this computer")
     }
 }
 
@@ -128,8 +169,12 @@ impl From<fve::Error> for Failure {
         let message = error.to_string();
         match error {
             fve::Error::NotBitLocker => Self::new(Kind::NotBitLocker, message),
+            fve::Error::MetadataDestroyed(copies) if copies.iter().all(is_cut_off) => {
+                Self::new(Kind::Truncated, "the image is cut off before the first copy of its BitLocker metadata")
+                    .hint("copy the drive again, all of it")
+            }
             fve::Error::MetadataDestroyed(_) => Self::new(Kind::MetadataDestroyed, message)
-                .hint("without one whole copy no key opens the drive; keep it unchanged, and look for an older image of it"),
+                .hint("without one whole copy no key opens the drive: keep it unchanged, and look for an older image of it"),
             fve::Error::Read { ref source, .. } => Self::new(kind_of(source), message),
             _ => Self::new(Kind::Damaged, message),
         }
@@ -141,6 +186,10 @@ impl From<UnlockError> for Failure {
         let message = error.to_string();
         match error {
             UnlockError::Volume(error) => error.into(),
+            // Such as a raw key, which is no protector's.
+            UnlockError::WrongKey { tried } if tried.is_empty() => {
+                Self::new(Kind::WrongKey, "the key is wrong: the drive does not open with it")
+            }
             UnlockError::WrongKey { .. } | UnlockError::WrongDataKey | UnlockError::KeyLength(_) => {
                 Self::new(Kind::WrongKey, message)
             }
@@ -167,6 +216,7 @@ impl From<Refusal> for Failure {
         let message = error.to_string();
         match error {
             Refusal::Unseen { source, .. } => Self::new(kind_of(&source), message),
+            Refusal::NoFolder { .. } => Self::new(Kind::NotFound, message),
             _ => Self::new(Kind::Refused, message)
                 .hint("choose a folder on a USB stick, another computer or a drive without BitLocker"),
         }
@@ -182,7 +232,24 @@ impl From<SaveError> for Failure {
             SaveError::NoFolder { .. } => Kind::NotFound,
             _ => Kind::Other,
         };
-        Self::new(kind, error.to_string())
+        let failure = Self::new(kind, error.to_string());
+        match kind {
+            Kind::NotPermitted => {
+                failure.hint("choose a folder of your own, or run the command with more rights")
+            }
+            _ => failure,
+        }
+    }
+}
+
+impl From<VerifyError> for Failure {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::NotProven(error) => error.into(),
+            VerifyError::OtherDrive { .. } => Self::new(Kind::OtherDrive, error.to_string()),
+            VerifyError::Digits(_) => Self::new(Kind::WrongKey, error.to_string()),
+            _ => Self::new(Kind::NotProven, error.to_string()),
+        }
     }
 }
 
@@ -198,8 +265,39 @@ impl From<BackupError> for Failure {
 
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
-        Self::new(kind_of(&error), error.to_string())
+        Self::new(kind_of(&error), reason(&error))
     }
+}
+
+/// Returns whether a metadata copy lies, as far as is known, beyond the end of the image.
+fn is_cut_off(copy: &MetadataError) -> bool {
+    match copy {
+        MetadataError::Unreadable { source, .. } => source.kind() == io::ErrorKind::UnexpectedEof,
+        MetadataError::UnknownPlace => true,
+        _ => false,
+    }
+}
+
+/// Returns in plain words what the operating system said.
+pub fn reason(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => "there is no such file or folder".to_owned(),
+        io::ErrorKind::PermissionDenied => "the rights to do this are missing".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "it is write-protected".to_owned(),
+        io::ErrorKind::StorageFull => "there is no room left".to_owned(),
+        io::ErrorKind::QuotaExceeded => "there is no room left for this user (quota)".to_owned(),
+        io::ErrorKind::FileTooLarge => "no file may be so large there (FAT takes up to 4 GiB)".to_owned(),
+        io::ErrorKind::AlreadyExists => "there is a file of that name".to_owned(),
+        io::ErrorKind::NotADirectory => "this is no folder".to_owned(),
+        io::ErrorKind::IsADirectory => "this is a folder".to_owned(),
+        // Without numbers, and without the names of temporary files.
+        _ => error.to_string().split(" (os error").next().unwrap_or_default().to_owned(),
+    }
+}
+
+/// Returns why a file or folder cannot be used.
+pub fn about(path: &Path, error: &io::Error) -> Failure {
+    Failure::new(kind_of(error), reason(error)).about(&path.display().to_string())
 }
 
 /// Returns what kind of failure an error of the operating system is.
@@ -209,7 +307,26 @@ pub fn kind_of(error: &io::Error) -> Kind {
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => Kind::NotPermitted,
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => Kind::Full,
         io::ErrorKind::AlreadyExists => Kind::AlreadyThere,
+        io::ErrorKind::NotADirectory => Kind::NotFound,
+        io::ErrorKind::BrokenPipe => Kind::ReaderGone,
         io::ErrorKind::UnexpectedEof => Kind::Truncated,
         _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_explained_once_and_in_order() {
+        assert!(Kind::ALL.is_sorted_by(|(a, _), (b, _)| a.code() < b.code()));
+    }
+
+    #[test]
+    fn numbers_and_temporary_names_are_kept_from_people() {
+        assert_eq!(reason(&io::Error::from_raw_os_error(5)), "Input/output error");
+        let inside = io::Error::new(io::ErrorKind::PermissionDenied, "EACCES at path \"/x/.lastkey-3kd\"");
+        assert_eq!(reason(&inside), "the rights to do this are missing");
     }
 }

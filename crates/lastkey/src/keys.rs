@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use fve::{Key, Protection, ProtectorKind, State, Unlocked, Volume};
+use fve::{Key, Protection, Protector, ProtectorKind, UnlockError, Unlocked, Volume};
 use recovery_key::bek::Bek;
 use recovery_key::document::{self, FoundSecret};
 use recovery_key::{KeyId, Secret};
 
 use crate::cli::Keys;
-use crate::failure::{Failure, Kind, kind_of};
+use crate::drive::Target;
+use crate::failure::{Failure, Kind};
 use crate::output::Output;
 use crate::prompt;
 
@@ -18,12 +19,14 @@ use crate::prompt;
 const MAX_KEY_FILE: u64 = document::SIZE_LIMIT as u64;
 
 /// Opens a volume with the key that was given, or that the person is asked for.
-pub fn unlock<'v>(volume: &'v Volume, keys: &Keys, output: &Output) -> Result<Unlocked<'v>, Failure> {
-    let unlocked = match given(keys, volume)? {
-        Some(keys) => first_that_opens(volume, keys)?,
-        None if volume.protection() != Protection::On => volume.unlock(&Key::None)?,
-        None => ask(volume, output)?,
+pub fn unlock<'v>(target: &'v Target, keys: &Keys, output: &Output) -> Result<Unlocked<'v>, Failure> {
+    let volume = &target.volume;
+    let opened = match given(keys, volume)? {
+        Some(keys) => first_that_opens(volume, keys),
+        None if volume.protection() != Protection::On => Ok(volume.unlock(&Key::None)?),
+        None => ask(volume, output),
     };
+    let unlocked = opened.map_err(|failure| failure.about(&target.name))?;
     if unlocked.authentic() == Some(false) {
         output.note(
             "warning: the drive's metadata was changed by something that did not have its key; \
@@ -42,7 +45,18 @@ fn first_that_opens(volume: &Volume, keys: Vec<Key>) -> Result<Unlocked<'_>, Fai
             Err(error) => first = first.or(Some(error)),
         }
     }
-    Err(first.map_or_else(|| Failure::new(Kind::WrongKey, "the file holds no key"), Failure::from))
+    let failure = first.map_or_else(|| Failure::new(Kind::WrongKey, "the file holds no key"), Failure::from);
+    Err(match failure.kind {
+        Kind::WrongKey => failure.hint(format!("what opens the drive: {}", ways(volume))),
+        _ => failure,
+    })
+}
+
+/// Returns what opens a volume: `recovery key 3C116B76, password 6DD54BCD`.
+fn ways(volume: &Volume) -> String {
+    let way = |protector: &Protector<'_>| format!("{} {}", protector.kind, protector.id.short());
+    let ways: Vec<_> = volume.protectors().iter().map(way).collect();
+    ways.join(", ")
 }
 
 /// Reads the key file that was named, if any.
@@ -72,7 +86,8 @@ fn about(path: &Path, message: impl Into<String>) -> Failure {
     Failure::new(Kind::WrongKey, message).about(&shown(path))
 }
 
-fn shown(path: &Path) -> String {
+/// Returns what a file is called in messages.
+pub fn shown(path: &Path) -> String {
     if is_standard_input(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
@@ -89,7 +104,7 @@ pub fn read_file(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
     } else {
         File::open(path).and_then(|mut file| read(&mut file, bytes.expose_mut()))
     };
-    result.map_err(|error| Failure::new(kind_of(&error), error.to_string()).about(&shown(path)))?;
+    result.map_err(|error| Failure::from(error).about(&shown(path)))?;
     if bytes.expose().len() as u64 > MAX_KEY_FILE {
         return Err(about(path, "this is too long to be a file with a key"));
     }
@@ -99,15 +114,33 @@ pub fn read_file(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
 /// A password file holds the password and perhaps the end of its line.
 fn password(path: &Path) -> Result<Secret<String>, Failure> {
     let bytes = read_file(path)?;
-    let text = bytes.expose().as_slice();
-    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let text = text.strip_suffix(b"\n").unwrap_or(text);
-    let text = text.strip_suffix(b"\r").unwrap_or(text);
-    let text = std::str::from_utf8(text).map_err(|_| about(path, "a password file must be UTF-8 text"))?;
-    if text.is_empty() {
+    let text =
+        text(bytes.expose()).ok_or_else(|| about(path, "a password file must be text in UTF-8 or UTF-16"))?;
+    let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    if line.is_empty() {
         return Err(about(path, "the password file is empty"));
     }
-    Ok(Secret::new(text.to_owned()))
+    Ok(Secret::new(line.to_owned()))
+}
+
+/// Decodes UTF-8, with or without its mark, and marked UTF-16, as PowerShell writes it.
+fn text(bytes: &[u8]) -> Option<Secret<String>> {
+    let unit: fn([u8; 2]) -> u16 = match bytes {
+        [0xff, 0xfe, ..] => u16::from_le_bytes,
+        [0xfe, 0xff, ..] => u16::from_be_bytes,
+        _ => {
+            let text = std::str::from_utf8(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok()?;
+            return Some(Secret::new(text.to_owned()));
+        }
+    };
+    let (units, rest) = bytes.as_chunks();
+    // All the room at once: a string that grows leaves its old, unwiped self behind.
+    let mut text = Secret::new(String::with_capacity(bytes.len() * 2));
+    for character in char::decode_utf16(units.iter().skip(1).map(|&pair| unit(pair))) {
+        text.expose_mut().push(character.ok()?);
+    }
+    rest.is_empty().then_some(text)
 }
 
 fn bek(path: &Path) -> Result<Bek, Failure> {
@@ -126,21 +159,26 @@ fn recovery_keys(path: &Path, volume: &Volume) -> Result<Vec<Key>, Failure> {
         .filter(|protector| protector.kind == ProtectorKind::RecoveryPassword)
         .map(|protector| protector.id)
         .collect();
-    let mut fitting = Vec::new();
-    let mut strangers = Vec::new();
+    let (mut fitting, mut strangers) = (Vec::new(), Vec::new());
     for found in reading.keys {
         let FoundSecret::RecoveryPassword(password) = found.secret else {
             return Err(about(path, "this is an external key file: give it with --bek"));
         };
-        match found.key_id {
-            Some(id) if !own.iter().any(|own| id.matches(own)) => strangers.push(id.to_string()),
-            _ => fitting.push(Key::RecoveryPassword(password)),
+        match found.key_id.filter(|id| !own.iter().any(|own| id.matches(own))) {
+            Some(id) => strangers.push((id, Key::RecoveryPassword(password))),
+            None => fitting.push(Key::RecoveryPassword(password)),
         }
     }
     if !fitting.is_empty() {
         return Ok(fitting);
     }
-    if let Some(id) = strangers.first() {
+    // A single key may stand under a wrong key ID.
+    if let [(_, key)] = strangers.as_slice()
+        && volume.unlock(key).is_ok()
+    {
+        return Ok(strangers.into_iter().map(|(_, key)| key).collect());
+    }
+    if let Some((id, _)) = strangers.first() {
         let ids: Vec<_> = own.iter().map(KeyId::short).collect();
         let own =
             if ids.is_empty() { "no recovery key".to_owned() } else { format!("key ID {}", ids.join(", ")) };
@@ -149,15 +187,13 @@ fn recovery_keys(path: &Path, volume: &Volume) -> Result<Vec<Key>, Failure> {
         return Err(Failure::new(Kind::OtherDrive, message).about(&shown(path)));
     }
     let mut failure = about(path, "there is no recovery key in this file");
-    for remark in reading.remarks {
-        failure = failure.hint(remark.to_string());
-    }
+    failure.hints.extend(reading.remarks.iter().map(ToString::to_string));
     Err(failure)
 }
 
 fn hex(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
     let bytes = read_file(path)?;
-    let bad = || about(path, "a raw key is written in hex digits, two for each byte");
+    let bad = || about(path, "a raw key is written in hex digits, two for each byte, and nothing else");
     let mut out = Secret::new(Vec::with_capacity(64));
     let mut high = None;
     for &byte in bytes.expose().iter().filter(|byte| !byte.is_ascii_whitespace()) {
@@ -171,35 +207,73 @@ fn hex(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
     if high.is_some() || out.expose().is_empty() { Err(bad()) } else { Ok(out) }
 }
 
+/// How often a person may try.
+const TRIES: usize = 3;
+
 /// Asks the person who sits there.
 fn ask<'v>(volume: &'v Volume, output: &Output) -> Result<Unlocked<'v>, Failure> {
-    debug_assert!(volume.state() != State::Decrypted);
-    let protectors = volume.protectors();
-    let has = |kind| protectors.iter().any(|protector| protector.kind == kind);
-    let (recovery, password) = (has(ProtectorKind::RecoveryPassword), has(ProtectorKind::Password));
-    let words: Vec<_> = protectors.iter().map(|protector| protector.kind.to_string()).collect();
+    let ids = |kind| {
+        let all = volume.protectors().into_iter();
+        all.filter(|protector| protector.kind == kind)
+            .map(|protector| protector.id.short())
+            .collect::<Vec<_>>()
+    };
+    let (recovery, password) = (ids(ProtectorKind::RecoveryPassword), ids(ProtectorKind::Password));
     let needed = |why: &str| {
-        Failure::new(
-            Kind::KeyNeeded,
-            format!("the drive is locked, and {why}; it opens with: {}", words.join(", ")),
-        )
-        .hint("give a key with --recovery-key-file, --password-file, --bek, --vmk-file or --fvek-file")
+        Failure::new(Kind::KeyNeeded, format!("the drive is locked, and {why}"))
+            .hint(format!("what opens the drive: {}", ways(volume)))
+            .hint("give a key with --recovery-key-file, --password-file, --bek, --vmk-file or --fvek-file")
     };
     if !prompt::can_ask() {
         return Err(needed("there is no terminal to ask for its key"));
     }
-    if !recovery && !password {
+    if recovery.is_empty() && password.is_empty() {
         return Err(needed("it has neither recovery key nor password to ask for"));
     }
     if let Some(label) = volume.metadata().label() {
         output.note(format!("The drive is locked: {label}"));
     }
-    let by_password = !recovery || password && !prompt::yes("Do you have its recovery key (48 digits)?")?;
-    if by_password {
-        return Ok(volume.unlock(&Key::Password(prompt::hidden("Password: ")?))?);
+    let by_password = recovery.is_empty()
+        || !password.is_empty() && !prompt::yes("Do you have its recovery key (48 digits)?")?;
+    if !by_password {
+        output.note(format!("It asks for the recovery key with key ID {}", recovery.join(" or ")));
     }
-    for protector in protectors.iter().filter(|p| p.kind == ProtectorKind::RecoveryPassword) {
-        output.note(format!("It asks for the recovery key with key ID {}", protector.id.short()));
+    for left in (0..TRIES).rev() {
+        let key = if by_password {
+            Key::Password(prompt::hidden("Password: ")?)
+        } else {
+            Key::RecoveryPassword(prompt::recovery_password()?)
+        };
+        match volume.unlock(&key) {
+            Err(UnlockError::WrongKey { .. }) if left != 0 => {
+                output.note(if by_password {
+                    "  It does not open the drive. Capital letters and the keyboard's language count. Try again."
+                } else {
+                    "  It is well-formed, but does not open the drive: compare the key ID. Try again."
+                });
+            }
+            result => return Ok(result?),
+        }
     }
-    Ok(volume.unlock(&Key::RecoveryPassword(prompt::recovery_password()?))?)
+    Err(Failure::new(Kind::WrongKey, "the key is wrong"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_read_from_what_editors_and_shells_write() {
+        let read = |bytes: &[u8]| text(bytes).map(|text| text.expose().clone());
+        let utf16 = |mark: &[u8], bytes: fn(u16) -> [u8; 2]| {
+            let text = "pä𝄞".encode_utf16().flat_map(bytes);
+            [mark.to_vec(), text.collect()].concat()
+        };
+        assert_eq!(read("pä𝄞".as_bytes()).as_deref(), Some("pä𝄞"));
+        assert_eq!(read("\u{feff}pä𝄞".as_bytes()).as_deref(), Some("pä𝄞"));
+        assert_eq!(read(&utf16(b"\xff\xfe", u16::to_le_bytes)).as_deref(), Some("pä𝄞"));
+        assert_eq!(read(&utf16(b"\xfe\xff", u16::to_be_bytes)).as_deref(), Some("pä𝄞"));
+        assert_eq!(read(b"p\xe4"), None);
+        assert_eq!(read(b"\xff\xfea\0b"), None);
+    }
 }

@@ -11,6 +11,7 @@ mod output;
 mod pipeline;
 mod progress;
 mod prompt;
+mod rights;
 mod sample;
 mod words;
 

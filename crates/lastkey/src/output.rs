@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::failure::{Failure, Kind};
+use crate::words::{ERROR, OFF};
 
 /// The version of the JSON documents: raised when a field changes its meaning or goes away.
 const JSON_FORMAT: u32 = 1;
@@ -24,15 +25,7 @@ struct Document<'a, T> {
 
 #[derive(Serialize)]
 struct ErrorDocument<'a> {
-    error: ErrorContent<'a>,
-}
-
-#[derive(Serialize)]
-struct ErrorContent<'a> {
-    kind: Kind,
-    exit_code: u8,
-    message: &'a str,
-    hints: &'a [String],
+    error: &'a Failure,
 }
 
 impl Output {
@@ -72,50 +65,43 @@ impl Output {
         write_line(io::stdout(), &to_json(&Document { format: JSON_FORMAT, content })?)
     }
 
+    /// Says why something failed; nothing when a program reads the output.
+    pub fn report(&self, failure: &Failure) {
+        if self.json || failure.kind == Kind::ReaderGone {
+            return;
+        }
+        self.note(format!("{ERROR}error:{OFF} {}", failure.message));
+        for hint in &failure.hints {
+            self.note(format!("  {}.", capital(hint)));
+        }
+    }
+
     /// Says why a command failed, and returns its exit code.
     pub fn fail(&self, failure: &Failure) -> ExitCode {
-        if failure.kind == Kind::Other && failure.message == BROKEN_PIPE {
-            return ExitCode::SUCCESS;
-        }
-        if self.json {
-            let Failure { kind, message, hints } = failure;
-            let error = ErrorContent { kind: *kind, exit_code: kind.code(), message, hints };
-            let document = to_json(&Document { format: JSON_FORMAT, content: &ErrorDocument { error } });
-            // The reader may be gone; the exit code still tells.
-            let _ = document.and_then(|text| write_line(io::stdout(), &text));
-        } else {
-            let (bold, off) = (crate::words::ERROR, crate::words::OFF);
-            self.note(format!("{bold}error:{off} {}", capital(&failure.message)));
-            for hint in &failure.hints {
-                self.note(format!("  {}.", capital(hint)));
-            }
-        }
+        self.report(failure);
+        // What cannot be said any more, the exit code still tells.
+        let _ = self.document(&ErrorDocument { error: failure });
         failure.kind.code().into()
     }
 }
 
-/// Whoever reads the output may stop (`| head`): that is no failure of ours.
-const BROKEN_PIPE: &str = "the reader of the output is gone";
-
+/// Whoever reads the output may stop (`| head`): the work goes on, and the exit code tells of it.
 fn write_line(mut to: impl Write, text: &str) -> Result<(), Failure> {
-    writeln!(to, "{text}").and_then(|()| to.flush()).map_err(|error| match error.kind() {
-        io::ErrorKind::BrokenPipe => Failure::new(Kind::Other, BROKEN_PIPE),
-        _ => Failure::from(error).about("standard output"),
-    })
+    match writeln!(to, "{text}").and_then(|()| to.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Failure::from(error).about("standard output"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn to_json(content: &impl Serialize) -> Result<String, Failure> {
     serde_json::to_string_pretty(content).map_err(|error| Failure::new(Kind::Other, error.to_string()))
 }
 
-fn capital(text: &str) -> String {
-    // A path or name at the start of a sentence keeps its spelling.
-    let is_word = text.split([' ', ':']).next().is_some_and(|word| word.chars().all(char::is_lowercase));
-    let mut rest = text.chars();
-    match rest.next() {
-        Some(first) if is_word => first.to_uppercase().chain(rest).collect(),
-        _ => text.to_owned(),
-    }
+fn capital(sentence: &str) -> String {
+    let mut rest = sentence.chars();
+    rest.next().map_or_else(String::new, |first| first.to_uppercase().chain(rest).collect())
 }
 
 /// Returns whether a person sees standard error.

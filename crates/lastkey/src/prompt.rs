@@ -4,7 +4,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 
 use recovery_key::{GroupError, RecoveryPassword, Secret, group_digits, parse_group};
 
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, reason};
 
 /// Returns whether there is somebody to ask.
 pub fn can_ask() -> bool {
@@ -39,8 +39,8 @@ pub fn yes(question: &str) -> Result<bool, Failure> {
     }
 }
 
-/// Asks for the 48 digits, group by group, and checks each at once. All of them may be pasted at the
-/// first question.
+/// Asks for the 48 digits, group by group, and checks each at once. They may be pasted at the first
+/// question, all at once.
 pub fn recovery_password() -> Result<RecoveryPassword, Failure> {
     eprintln!("Type the recovery key group by group (what you type is not shown), or paste all of it.");
     let mut bytes = Secret::new([0; 16]);
@@ -71,12 +71,18 @@ pub fn recovery_password() -> Result<RecoveryPassword, Failure> {
 fn explain(number: usize, error: &GroupError) {
     eprintln!("  Group {number} {error}. Look again.");
     // The person has the key before their eyes: these are for comparing.
-    for (n, &value) in error.suggestions().expose().iter().enumerate() {
+    let suggestions = error.suggestions();
+    for (n, &value) in suggestions.expose().iter().enumerate() {
         eprint!("{}{}", if n == 0 { "  Perhaps it is " } else { " or " }, group_digits(value).expose());
     }
-    eprintln!();
+    if !suggestions.expose().is_empty() {
+        eprintln!();
+    }
 }
 
 fn gone(error: io::Error) -> Failure {
-    Failure::new(Kind::KeyNeeded, format!("nobody answered: {error}"))
+    match error.kind() {
+        io::ErrorKind::Interrupted => Failure::new(Kind::Interrupted, "interrupted"),
+        _ => Failure::new(Kind::KeyNeeded, format!("nobody answered ({})", reason(&error))),
+    }
 }

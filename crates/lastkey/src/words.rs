@@ -1,5 +1,7 @@
 //! Numbers, times and emphasis for people.
 
+use std::path::Path;
+
 use fve::FileTime;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -60,6 +62,17 @@ pub fn percent(part: u64, whole: u64) -> String {
     format!("{}.{}%", tenths / 10, tenths % 10)
 }
 
+/// Returns a path as a shell takes it.
+pub fn quoted(path: &Path) -> String {
+    let shown = path.display().to_string();
+    let plain = |c: char| c.is_alphanumeric() || "/\\._-:+".contains(c);
+    if !shown.is_empty() && shown.chars().all(plain) {
+        shown
+    } else {
+        format!("'{}'", shown.replace('\'', r"'\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +91,13 @@ mod tests {
         assert_eq!(percent(1, 1), "100%");
         assert_eq!(percent(0, 0), "100%");
         assert_eq!(percent(u64::MAX - 1, u64::MAX), "99.9%");
+    }
+
+    #[test]
+    fn what_a_shell_would_split_is_quoted() {
+        let quoted = |path: &str| quoted(Path::new(path));
+        assert_eq!(quoted("/home/me/a-b.img"), "/home/me/a-b.img");
+        assert_eq!(quoted("it's mine.img"), r"'it'\''s mine.img'");
     }
 
     #[test]

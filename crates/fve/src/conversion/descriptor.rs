@@ -3,6 +3,8 @@
 use zerocopy::little_endian::{U16, U32, U64};
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned};
 
+use crate::io::{self, ReadAt};
+
 /// The fixed part; the regions' bitmap places follow, 8 bytes each.
 #[derive(Clone, Copy, FromBytes, IntoBytes, Immutable, KnownLayout, Unaligned)]
 #[repr(C)]
@@ -20,7 +22,8 @@ struct Header {
     places: [U64; 2],
 }
 
-const SIGNATURE: [u8; 8] = *b"FVE-EOW\0";
+/// What a descriptor starts with.
+pub const SIGNATURE: [u8; 8] = *b"FVE-EOW\0";
 const CHECKSUM_AT: usize = 0x24;
 
 /// What lists the regions of a conversion.
@@ -46,16 +49,24 @@ impl Descriptor {
     /// Its size is a 16-bit number.
     pub const MAX_SIZE: usize = 0xffff;
 
-    /// Reads a descriptor and checks its CRC; `None` when it is not whole.
+    /// Reads the descriptor at `place`; `None` when it cannot be read or is not whole.
+    pub fn read(source: &dyn ReadAt, place: u64) -> Option<Self> {
+        let (header, _) =
+            Header::read_from_prefix(&io::read_up_to(source, place, size_of::<Header>()).ok()?).ok()?;
+        Self::parse(&io::read_up_to(source, place, header.size.get().into()).ok()?)
+    }
+
+    /// Parses a descriptor and checks its CRC; `None` when it is not whole.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let (header, _) = Header::read_from_prefix(bytes).ok()?;
         let own = bytes.get(..usize::from(header.size.get()))?;
         let places = own.get(usize::from(header.header_size.get())..)?;
         let (sector, chunk) = (header.sector.get(), header.chunk.get());
+        let lists = u64::from(header.regions.get()) * 8;
         let sound = header.signature == SIGNATURE
             && usize::from(header.header_size.get()) >= size_of::<Header>()
             && super::bitmap::checksum(own, CHECKSUM_AT)? == header.checksum.get()
-            && places.len() as u64 >= u64::from(header.regions.get()) * 8
+            && places.len() as u64 >= lists
             && matches!(sector, 512 | 1024 | 2048 | 4096)
             && chunk >= sector
             && chunk.is_multiple_of(sector)
@@ -92,6 +103,7 @@ impl Descriptor {
         };
         let mut bytes = header.as_bytes().to_vec();
         self.bitmaps.iter().for_each(|place| bytes.extend_from_slice(&place.to_le_bytes()));
+        bytes.resize(bytes.len().max(self.size.into()), 0);
         let checksum = crc32fast::hash(&bytes);
         bytes[CHECKSUM_AT..CHECKSUM_AT + 4].copy_from_slice(&checksum.to_le_bytes());
         bytes

@@ -1,23 +1,26 @@
 //! Which place of the decrypted volume comes from which place of the encrypted one.
 
 use fve_crypto::SectorCipher;
+use zerocopy::little_endian::U64;
 
 use super::vista_patches;
-use crate::conversion::{Run, Stored};
+use crate::conversion::{Conversion, Run, Stored};
 use crate::error::Error;
 use crate::metadata::{Metadata, VERSION_1};
 use crate::volume::{State, Volume};
 
 /// Vista leaves sectors 0 to 15 in place and in clear.
 const VISTA_FRONT: u64 = 0x2000;
+/// No file or device is larger: below it, no sum of a place and a length overflows.
+const LARGEST: u64 = i64::MAX as u64;
 
 /// The way from a place in the decrypted volume to how it is stored.
 pub(super) struct Map {
     /// The size of the decrypted volume: whole sectors.
     pub(super) size: u64,
-    /// Sorted; each ends where the next starts.
+    /// Sorted, and whole sectors; each ends where the next starts.
     pieces: Vec<(u64, Option<Extent>)>,
-    /// Bytes that take the place of what was read, sorted.
+    /// Bytes that take the place of what was read: a few of Vista's boot sector.
     overlays: Vec<(u64, Vec<u8>)>,
 }
 
@@ -38,42 +41,44 @@ impl Map {
         metadata: &Metadata,
         cipher: Option<&SectorCipher>,
     ) -> Result<Self, Error> {
-        let sector = volume.sector_size().bytes() as u64;
-        let size = volume.source().size() / sector * sector;
+        let sector = cipher.map_or(volume.sector_size(), SectorCipher::sector_size).bytes() as u64;
+        let size = volume.source().size().min(LARGEST) / sector * sector;
         let vista = metadata.information.version.get() == VERSION_1;
-        let mut map = Self { size, pieces: Vec::new(), overlays: Vec::new() };
+        // On a decrypted volume the structures of its conversion only take room.
+        let conversion = match cipher {
+            Some(_) => volume.conversion()?,
+            None => volume.conversion().unwrap_or_default(),
+        };
 
-        let runs = stored(volume, metadata, cipher, size)?;
-        if let Some(run) = runs.iter().find(|run| run.start % sector != 0) {
+        let mut runs = stored(volume, metadata, conversion.as_ref(), cipher, size)?;
+        if let Some(run) = runs.iter().find(|run| !run.start.is_multiple_of(sector)) {
             return Err(geometry("border of the encrypted part", run.start, "must be at a whole sector"));
         }
+        // What is stored behind the end is stored as what lies before it: reading there fails anyway.
+        if let Some(last) = runs.last_mut() {
+            last.end = u64::MAX;
+        }
         let (boot_copy, boot_size) = if vista { (0, 0) } else { relocation(metadata, sector)? };
-
-        let mut zeros = reserved(volume, metadata)?;
+        let mut zeros = reserved(volume, metadata, conversion.as_ref(), sector)?;
         if boot_size != 0 {
             zeros.push((boot_copy, boot_size));
-            map.put(&runs, 0, boot_copy, boot_size.min(size));
         }
         zeros.sort_unstable();
-        let mut at = boot_size.min(size);
+
+        let overlays = if vista { vista_patches(metadata).to_vec() } else { Vec::new() };
+        let mut map = Self { size, pieces: Vec::new(), overlays };
+        let front = boot_size.min(size);
+        map.put(&runs, 0, boot_copy, front);
+        let mut at = front;
         for (start, length) in zeros {
             let (start, end) = (start.clamp(at, size), start.saturating_add(length).clamp(at, size));
-            // Real areas are whole sectors; what a crafted one leaves over is laid on top.
-            let first = start.next_multiple_of(sector).min(end);
-            let last = (end / sector * sector).max(first);
-            map.put_overlay(start, first);
-            map.put_overlay(last, end);
-            map.put(&runs, at, at, first - at);
-            if first < last {
-                map.pieces.push((first, None));
+            map.put(&runs, at, at, start - at);
+            if start < end {
+                map.pieces.push((start, None));
             }
-            at = last;
+            at = end;
         }
         map.put(&runs, at, at, size - at);
-        if vista {
-            map.overlays.extend(vista_patches(metadata));
-            map.overlays.sort_unstable();
-        }
         Ok(map)
     }
 
@@ -85,18 +90,6 @@ impl Map {
             let from = run.start.max(physical);
             let start = logical + (from - physical);
             self.pieces.push((start, Some(Extent { start, physical: from, stored: run.stored })));
-        }
-        let covered = runs.last().map_or(0, |run| run.end).max(physical);
-        if covered < end {
-            // Stored behind the end of the source: reading there says so.
-            let start = logical + (covered - physical);
-            self.pieces.push((start, Some(Extent { start, physical: covered, stored: Stored::Plain })));
-        }
-    }
-
-    fn put_overlay(&mut self, start: u64, end: u64) {
-        if start < end {
-            self.overlays.push((start, vec![0; (end - start) as usize]));
         }
     }
 
@@ -112,10 +105,11 @@ impl Map {
         let end = offset + buf.len() as u64;
         for (start, bytes) in &self.overlays {
             let (from, to) = ((*start).max(offset), (start + bytes.len() as u64).min(end));
-            if from < to {
-                let source = &bytes[(from - start) as usize..(to - start) as usize];
-                buf[(from - offset) as usize..(to - offset) as usize].copy_from_slice(source);
+            if from >= to {
+                continue;
             }
+            let source = &bytes[(from - start) as usize..(to - start) as usize];
+            buf[(from - offset) as usize..(to - offset) as usize].copy_from_slice(source);
         }
     }
 }
@@ -128,17 +122,21 @@ fn geometry(what: &'static str, found: u64, rule: &'static str) -> Error {
 fn stored(
     volume: &Volume,
     metadata: &Metadata,
+    conversion: Option<&Conversion>,
     cipher: Option<&SectorCipher>,
     size: u64,
 ) -> Result<Vec<Run>, Error> {
     let run = |start, end, stored| Run { start, end, stored };
     let Some(cipher) = cipher else { return Ok(vec![run(0, size, Stored::Plain)]) };
-    if let Some(conversion) = volume.conversion()? {
+    if let Some(conversion) = conversion {
         return conversion.runs(&**volume.source(), cipher, size);
     }
     let information = &metadata.information;
     let state = State::from(information.state.get());
     let vista = information.version.get() == VERSION_1;
+    if let State::Unknown(code) = state {
+        return Err(geometry("state of the volume", code.into(), "is unknown: so is what is encrypted"));
+    }
     let watermark = match information.state_offset.get() {
         _ if vista && state == State::Encrypted => size,
         0 if state == State::Encrypted => size,
@@ -173,13 +171,21 @@ fn relocation(metadata: &Metadata, sector: u64) -> Result<(u64, u64), Error> {
     if !offset.is_multiple_of(sector) || !size.is_multiple_of(sector) {
         return Err(geometry("place of the boot copy", offset, "must be whole sectors"));
     }
-    offset.checked_add(size).ok_or(geometry("place of the boot copy", offset, "is beyond any drive"))?;
+    offset.checked_add(size).filter(|&end| end <= LARGEST).ok_or(geometry(
+        "place of the boot copy",
+        offset,
+        "is beyond any drive",
+    ))?;
     Ok((offset, size))
 }
 
 /// Returns the areas that read as zeros: start and length.
-fn reserved(volume: &Volume, metadata: &Metadata) -> Result<Vec<(u64, u64)>, Error> {
-    let sector = volume.sector_size().bytes() as u64;
+fn reserved(
+    volume: &Volume,
+    metadata: &Metadata,
+    conversion: Option<&Conversion>,
+    sector: u64,
+) -> Result<Vec<(u64, u64)>, Error> {
     let version = metadata.information.version.get();
     let region = Metadata::region_size(version) as u64;
     let region = match volume.boot_sector() {
@@ -189,9 +195,13 @@ fn reserved(volume: &Volume, metadata: &Metadata) -> Result<Vec<(u64, u64)>, Err
         }
         _ => region.next_multiple_of(sector),
     };
-    let mut areas: Vec<_> = metadata.information.metadata.iter().map(|place| (place.get(), region)).collect();
-    if let Some(conversion) = volume.conversion()? {
-        areas.extend(conversion.areas(sector));
+    let places = metadata.information.metadata.map(U64::get);
+    let mut areas: Vec<_> = places.map(|place| (place, region)).to_vec();
+    areas.extend(conversion.into_iter().flat_map(|conversion| conversion.areas(sector)));
+    match areas.iter().find(|(place, _)| !place.is_multiple_of(sector)) {
+        Some((place, _)) => {
+            Err(geometry("place of BitLocker's metadata", *place, "must be at a whole sector"))
+        }
+        None => Ok(areas),
     }
-    Ok(areas)
 }

@@ -1,5 +1,6 @@
 //! `lastkey backup`: save, read back, prove.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -30,28 +31,42 @@ struct CopyReport {
     destination: String,
     place: Option<String>,
     proven: bool,
-    error: Option<String>,
+    error: Option<Failure>,
 }
 
 /// Backs the drive's keys up to every destination.
 pub fn run(arguments: &Backup, output: &Output) -> Result<ExitCode, Failure> {
     let target = drive::open(&arguments.drive, output)?;
     let given: Vec<_> = arguments.to.iter().map(|to| destination(to)).collect::<Result<_, _>>()?;
+    if given.is_empty() && !prompt::can_ask() {
+        return Err(Failure::new(Kind::Usage, "there is no terminal to ask where to save the key")
+            .hint("say where with --to file:FOLDER"));
+    }
     check(&given, &target, output)?;
-    let unlocked = keys::unlock(&target.volume, &arguments.keys, output)
-        .map_err(|failure| failure.about(&target.name))?;
-    let documents = documents(&unlocked, arguments.external_keys)?;
+    let unlocked = keys::unlock(&target, &arguments.keys, output)?;
+    let documents =
+        documents(&unlocked, arguments.external_keys).map_err(|failure| failure.about(&target.name))?;
     let destinations = if given.is_empty() { vec![choose(&target, output)?] } else { given };
     save(&target, &documents, &destinations, output)
 }
 
 /// Reads `file:FOLDER`.
-fn destination(to: &str) -> Result<FileDestination, Failure> {
-    match to.split_once(':') {
-        Some(("file", folder)) if !folder.is_empty() => Ok(FileDestination::new(PathBuf::from(folder))),
-        _ => Err(Failure::new(Kind::Usage, format!("{to:?} is not a place to save to"))
-            .hint("write --to file:FOLDER, such as --to file:/media/stick")),
-    }
+fn destination(to: &OsStr) -> Result<FileDestination, Failure> {
+    folder(to).filter(|folder| !folder.as_os_str().is_empty()).map(FileDestination::new).ok_or_else(|| {
+        Failure::new(Kind::Usage, format!("{to:?} is no place to save to"))
+            .hint("write --to file:FOLDER, such as --to file:/media/stick")
+    })
+}
+
+#[cfg(unix)]
+fn folder(to: &OsStr) -> Option<PathBuf> {
+    use std::os::unix::ffi::OsStrExt;
+    Some(PathBuf::from(OsStr::from_bytes(to.as_bytes().strip_prefix(b"file:")?)))
+}
+
+#[cfg(not(unix))]
+fn folder(to: &OsStr) -> Option<PathBuf> {
+    Some(PathBuf::from(to.to_str()?.strip_prefix("file:")?))
 }
 
 /// Refuses before a key is asked for.
@@ -105,10 +120,6 @@ fn documents(unlocked: &Unlocked<'_>, external_keys: bool) -> Result<Vec<Documen
 
 /// Asks where to, as Windows does.
 fn choose(target: &Target, output: &Output) -> Result<FileDestination, Failure> {
-    if !prompt::can_ask() {
-        return Err(Failure::new(Kind::Usage, "there is no terminal to ask where to save")
-            .hint("say where with --to file:FOLDER"));
-    }
     let sticks: Vec<_> = drives::attached()
         .into_iter()
         .filter(|drive| drive.removable && !drive.read_only && drive.path != target.path)
@@ -129,12 +140,15 @@ fn choose(target: &Target, output: &Output) -> Result<FileDestination, Failure> 
         let folder = match number.checked_sub(1).and_then(|n| sticks.get(n)) {
             Some((_, folder)) => folder.clone(),
             None if number == file => PathBuf::from(prompt::line("Folder: ")?),
-            None => continue,
+            None => {
+                output.note(format!("  Type a number from 1 to {file}."));
+                continue;
+            }
         };
         let destination = FileDestination::new(folder);
         match check(std::slice::from_ref(&destination), target, output) {
             Ok(()) => return Ok(destination),
-            Err(failure) => drop(output.fail(&failure)),
+            Err(failure) => output.report(&failure),
         }
     }
 }
@@ -147,36 +161,28 @@ fn save(
 ) -> Result<ExitCode, Failure> {
     let volume = &target.volume;
     let mut copies = Vec::new();
-    let mut first: Option<Failure> = None;
+    let mut failed = None;
     for destination in destinations {
         for document in documents {
             interrupt::check()?;
             let critical = Critical::begin();
-            let result = back_up(volume, document, destination);
+            let result = back_up(volume, document, destination).map_err(|error| explain(error, volume));
             drop(critical);
-            copies.push(CopyReport::new(document, destination, &result));
-            match result {
-                Ok(proven) => output.say(praise(&proven))?,
-                Err(error) => {
-                    let failure = explain(error, volume);
-                    if first.is_none() && documents.len() * destinations.len() == 1 {
-                        output.document(&Report::new(target, copies))?;
-                        return Err(failure);
-                    }
-                    if !output.is_json() {
-                        output.fail(&failure);
-                    }
-                    first = first.or(Some(failure));
+            match &result {
+                Ok(proven) => output.say(praise(proven))?,
+                Err(failure) => {
+                    output.report(failure);
+                    failed = failed.or(Some(failure.kind));
                 }
             }
+            copies.push(CopyReport::new(document, destination, result));
         }
     }
-    let all = first.is_none();
-    output.document(&Report::new(target, copies))?;
-    if all {
-        output.say("Keep it where a lock-out of this computer cannot reach it, and check it now and then with `lastkey verify`.")?;
+    output.document(&Report { drive: target.name.clone(), volume: volume.id().to_string(), copies })?;
+    if failed.is_none() {
+        output.say("Check now and then that it still opens the drive: lastkey verify DRIVE COPY")?;
     }
-    Ok(first.map_or(ExitCode::SUCCESS, |failure| failure.kind.code().into()))
+    Ok(failed.map_or(ExitCode::SUCCESS, |kind| kind.code().into()))
 }
 
 fn praise(proven: &Proven) -> String {
@@ -196,14 +202,10 @@ fn explain(error: BackupError, volume: &Volume) -> Failure {
     };
     let failure = Failure::from(error);
     let Some(path) = path else { return failure };
-    let name = path.file_name().and_then(|name| name.to_str());
-    let good = std::fs::metadata(&path)
-        .ok()
-        .filter(|metadata| metadata.len() <= recovery_key::document::SIZE_LIMIT as u64)
-        .and_then(|_| std::fs::read(&path).ok())
-        .is_some_and(|bytes| {
-            backup::verify(volume, name, &recovery_key::Secret::new(bytes).expose()[..]).is_proven()
-        });
+    let good = keys::read_file(&path).is_ok_and(|bytes| {
+        let name = path.file_name().and_then(|name| name.to_str());
+        backup::verify(volume, name, bytes.expose()).is_proven()
+    });
     if good {
         failure.hint("that file is a good copy: it was read now, and it opened the drive")
     } else {
@@ -211,18 +213,8 @@ fn explain(error: BackupError, volume: &Volume) -> Failure {
     }
 }
 
-impl Report {
-    fn new(target: &Target, copies: Vec<CopyReport>) -> Self {
-        Self { drive: target.name.clone(), volume: target.volume.id().to_string(), copies }
-    }
-}
-
 impl CopyReport {
-    fn new(
-        document: &Document,
-        destination: &impl Destination,
-        result: &Result<Proven, BackupError>,
-    ) -> Self {
+    fn new(document: &Document, destination: &impl Destination, result: Result<Proven, Failure>) -> Self {
         let kind = match document {
             Document::RecoveryPassword { .. } => fve::ProtectorKind::RecoveryPassword,
             Document::ExternalKey(_) => fve::ProtectorKind::ExternalKey,
@@ -233,7 +225,7 @@ impl CopyReport {
             destination: destination.describe(),
             place: result.as_ref().ok().map(|proven| proven.copy.place.clone()),
             proven: result.is_ok(),
-            error: result.as_ref().err().map(ToString::to_string),
+            error: result.err(),
         }
     }
 }

@@ -35,8 +35,7 @@ pub fn run(arguments: &Protectors, output: &Output) -> Result<ExitCode, Failure>
     let volume = &target.volume;
     let mut secrets: HashMap<KeyId, Option<Secret<String>>> = HashMap::new();
     if arguments.reveal {
-        let unlocked =
-            keys::unlock(volume, &arguments.keys, output).map_err(|failure| failure.about(&target.name))?;
+        let unlocked = keys::unlock(&target, &arguments.keys, output)?;
         let passwords = unlocked.recovery_passwords().into_iter();
         secrets.extend(passwords.map(|found| (found.id, found.secret.map(|password| password.digits()))));
         let externals = unlocked.external_keys().into_iter();

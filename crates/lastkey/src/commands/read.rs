@@ -1,17 +1,18 @@
 //! `lastkey read`: the whole drive, decrypted.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::fs::{self, OpenOptions};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
+use backup::NewFile;
 use fve::{ReadAt, View};
 use serde::Serialize;
 
 use crate::cli::Read;
 use crate::drive::{self, Target};
-use crate::failure::{Failure, Kind, kind_of};
+use crate::failure::{Failure, Kind, kind_of, reason};
 use crate::interrupt::Critical;
 use crate::output::Output;
 use crate::pipeline::{self, Stopped};
@@ -30,31 +31,26 @@ struct Report {
 
 /// Copies the decrypted volume.
 pub fn run(arguments: &Read, output: &Output) -> Result<ExitCode, Failure> {
-    let to_standard_output = arguments.out.as_os_str() == "-";
-    if to_standard_output && output.is_json() {
+    if arguments.out.as_os_str() == "-" && output.is_json() {
         return Err(Failure::new(Kind::Usage, "--json and --out - both want standard output"));
     }
     let target = drive::open(&arguments.drive, output)?;
-    if !to_standard_output {
-        refuse_same_drive(&arguments.out, &target)?;
-    }
-    let unlocked = keys::unlock(&target.volume, &arguments.keys, output)
-        .map_err(|failure| failure.about(&target.name))?;
+    let place = Place::check(&arguments.out, &target)?;
+    let unlocked = keys::unlock(&target, &arguments.keys, output)?;
     let view = unlocked.view().map_err(|error| Failure::from(error).about(&target.name))?;
     let length = length(arguments, &target, &view)?;
 
     let started = Instant::now();
-    let (out, shown): (Out, String) = if to_standard_output {
-        (Out::stream(Box::new(io::stdout())), "standard output".to_owned())
-    } else {
-        (Out::create(&arguments.out, length)?, arguments.out.display().to_string())
-    };
-    let critical = Critical::begin();
-    let out = copy(&view, arguments.offset, length, out).map_err(|failure| match failure.kind {
+    let shown = place.shown();
+    let about = |failure: Failure| match failure.kind {
         Kind::Interrupted => failure,
         _ => failure.about(&shown),
-    })?;
-    out.keep().map_err(|failure| failure.about(&shown))?;
+    };
+    // A stream has nothing that could be left half done, and may keep this program waiting for ever.
+    let critical = matches!(place, Place::NewFile(_)).then(Critical::begin);
+    let out = place.create(length).map_err(about)?;
+    let out = copy(&view, arguments.offset, length, out).map_err(about)?;
+    out.keep().map_err(about)?;
     drop(critical);
     let report = Report {
         drive: target.name.clone(),
@@ -89,27 +85,19 @@ fn length(arguments: &Read, target: &Target, view: &View) -> Result<u64, Failure
         Some(end) if end <= there && arguments.offset <= end => Ok(end - arguments.offset),
         _ if arguments.length.is_some() || arguments.offset > there => Err(Failure::new(
             Kind::Truncated,
-            format!("the drive has {there} bytes, which is less than was asked for"),
-        )),
+            format!("the drive ends at byte {there}, before the end of what was asked for"),
+        )
+        .about(&target.name)),
         _ => Err(Failure::new(
             Kind::Truncated,
-            format!("the image is cut off: it has {there} bytes, the volume in it {expected}"),
+            format!(
+                "the image is cut off: it has {} ({there} bytes) of {} ({expected} bytes)",
+                words::size(there),
+                words::size(expected)
+            ),
         )
         .hint(format!("--length {} copies what is there", there.saturating_sub(arguments.offset)))
         .about(&target.name)),
-    }
-}
-
-/// A decrypted copy on the drive itself would overwrite what is being read.
-fn refuse_same_drive(out: &Path, target: &Target) -> Result<(), Failure> {
-    let same = drives::lies_on(out).and_then(|layers| drives::same_drive(&layers, &target.path));
-    match same {
-        Ok(true) => {
-            Err(Failure::new(Kind::Refused, format!("{} is on the drive that is to be read", out.display()))
-                .hint("write to another drive"))
-        }
-        // What cannot be looked at cannot be created either, which says it better.
-        Ok(false) | Err(_) => Ok(()),
     }
 }
 
@@ -124,13 +112,13 @@ fn copy(view: &View, offset: u64, length: u64, mut out: Out) -> Result<Out, Fail
     match result {
         Ok(()) => Ok(out),
         Err(Stopped::Interrupted) => {
-            Err(Failure::new(Kind::Interrupted, "interrupted: nothing was left behind"))
+            Err(Failure::new(Kind::Interrupted, "interrupted: nothing was left half done"))
         }
         Err(Stopped::Reading { at, source }) => Err(Failure::new(
             reading_kind(&source),
-            format!("reading the drive at byte {at} failed: {source}"),
+            format!("reading the drive at byte {at} failed: {}", reason(&source)),
         )),
-        Err(Stopped::Writing(source)) => Err(Failure::new(kind_of(&source), source.to_string())),
+        Err(Stopped::Writing(source)) => Err(source.into()),
     }
 }
 
@@ -141,58 +129,86 @@ fn reading_kind(error: &io::Error) -> Kind {
     }
 }
 
-/// Where the copy goes: under another name until it is whole, unless it is a stream.
-enum Out {
-    Stream(Box<dyn Write + Send>),
-    File { file: tempfile::NamedTempFile, path: PathBuf },
+/// Where the copy goes.
+enum Place {
+    StandardOutput,
+    /// A pipe or the like: bytes go there as they come.
+    Stream(PathBuf),
+    NewFile(PathBuf),
 }
 
-impl Out {
-    fn stream(writer: Box<dyn Write + Send>) -> Self {
-        Self::Stream(writer)
-    }
-
-    fn create(path: &Path, length: u64) -> Result<Self, Failure> {
-        let about = |failure: Failure| failure.about(&path.display().to_string());
-        match fs::metadata(path) {
-            Ok(there) if there.is_file() || there.is_dir() => {
-                Err(about(Failure::new(Kind::AlreadyThere, "it is already there; it was left as it is"))
-                    .hint("choose another name, or move it away"))
-            }
-            Ok(there) if is_block_device(&there) => Err(about(Failure::new(
-                Kind::AlreadyThere,
-                "this is a device; a decrypted copy goes into a new file",
-            ))),
-            // A pipe or the like: bytes go there as they come.
-            Ok(_) => {
-                let file = OpenOptions::new().write(true).open(path).map_err(|error| about(error.into()))?;
-                Ok(Self::stream(Box::new(file)))
-            }
-            Err(_) => {
-                let folder = match path.parent() {
-                    Some(folder) if !folder.as_os_str().is_empty() => folder,
-                    _ => Path::new("."),
-                };
-                if let Some(free) = free_space(folder).filter(|&free| free < length) {
-                    let (needed, free) = (words::size(length), words::size(free));
-                    return Err(about(Failure::new(
-                        Kind::Full,
-                        format!("the copy needs {needed}, and {free} are free"),
-                    )));
+impl Place {
+    /// Refuses what must not be written, before a key is asked for.
+    fn check(path: &Path, target: &Target) -> Result<Self, Failure> {
+        let no = |kind, message: &str| Failure::new(kind, message).about(&path.display().to_string());
+        if path.as_os_str() == "-" {
+            return match io::stdout().is_terminal() {
+                true => {
+                    Err(Failure::new(Kind::Usage, "standard output is a terminal, which cannot show a drive")
+                        .hint("name a file with --out FILE, or pipe it into another program"))
                 }
-                let file = tempfile::Builder::new()
-                    .prefix(".lastkey-")
-                    .tempfile_in(folder)
-                    .map_err(|error| about(error.into()))?;
-                Ok(Self::File { file, path: path.to_owned() })
+                false => Ok(Self::StandardOutput),
+            };
+        }
+        // A decrypted copy on the drive itself would overwrite what is being read. What cannot be looked
+        // at cannot be created either, and that says it better.
+        if drives::lies_on(path).and_then(|layers| drives::same_drive(&layers, &target.path)).unwrap_or(false)
+        {
+            return Err(
+                no(Kind::Refused, "this is on the drive that is to be read").hint("write to another drive")
+            );
+        }
+        match fs::symlink_metadata(path).and_then(|_| fs::metadata(path)) {
+            Ok(there) if is_block_device(&there) => {
+                Err(no(Kind::AlreadyThere, "this is a device: a decrypted copy goes into a new file"))
             }
+            Ok(there) if !there.is_file() && !there.is_dir() => Ok(Self::Stream(path.to_owned())),
+            Err(_) if fs::symlink_metadata(path).is_err() => {
+                if !backup::parent(path).is_dir() {
+                    return Err(no(Kind::NotFound, "there is no such folder"));
+                }
+                Ok(Self::NewFile(path.to_owned()))
+            }
+            _ => Err(no(Kind::AlreadyThere, "it is already there; it was left as it is")
+                .hint("choose another name, or move it away")),
         }
     }
 
+    fn shown(&self) -> String {
+        match self {
+            Self::StandardOutput => "standard output".to_owned(),
+            Self::Stream(path) | Self::NewFile(path) => path.display().to_string(),
+        }
+    }
+
+    fn create(self, length: u64) -> Result<Out, Failure> {
+        let path = match self {
+            Self::StandardOutput => return Ok(Out::Stream(Box::new(io::stdout()))),
+            Self::Stream(path) => {
+                return Ok(Out::Stream(Box::new(OpenOptions::new().write(true).open(path)?)));
+            }
+            Self::NewFile(path) => path,
+        };
+        let folder = backup::parent(&path);
+        if let Some(free) = free_space(folder).filter(|&free| free < length) {
+            let (needed, free) = (words::size(length), words::size(free));
+            return Err(Failure::new(Kind::Full, format!("the copy needs {needed}, and {free} are free")));
+        }
+        Ok(Out::File { new: NewFile::create(folder)?, path })
+    }
+}
+
+/// What is being written.
+enum Out {
+    Stream(Box<dyn Write + Send>),
+    File { new: NewFile, path: PathBuf },
+}
+
+impl Out {
     fn writer(&mut self) -> &mut dyn Write {
         match self {
             Self::Stream(writer) => writer,
-            Self::File { file, .. } => file,
+            Self::File { new, .. } => new.file(),
         }
     }
 
@@ -200,11 +216,7 @@ impl Out {
     fn keep(self) -> Result<(), Failure> {
         match self {
             Self::Stream(mut writer) => Ok(writer.flush()?),
-            Self::File { file, path } => {
-                file.as_file().sync_all()?;
-                let _: File = file.persist_noclobber(&path).map_err(|failed| failed.error)?;
-                Ok(())
-            }
+            Self::File { new, path } => Ok(new.keep(&path)?),
         }
     }
 }

@@ -1,16 +1,18 @@
 //! `lastkey status`: what the drives are.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use drives::Attached;
 use serde::Serialize;
 
-use crate::cli::{Drive, Find, Status};
+use crate::cli::Status;
 use crate::commands::summary::VolumeSummary;
 use crate::drive::{self, Target};
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
-use crate::words::{self, BOLD, OFF};
+use crate::rights;
+use crate::words::{self, BOLD, ERROR, OFF};
 
 #[derive(Serialize)]
 struct Report {
@@ -27,7 +29,7 @@ struct DriveReport {
     bitlocker: Option<bool>,
     partition: Option<u32>,
     volume: Option<VolumeSummary>,
-    error: Option<String>,
+    error: Option<Failure>,
 }
 
 /// Shows the named drives, or all that are attached.
@@ -36,59 +38,58 @@ pub fn run(arguments: &Status, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 fn named(arguments: &Status, output: &Output) -> Result<ExitCode, Failure> {
-    let (mut reports, mut failure) = (Vec::new(), None);
+    let (mut reports, mut failed) = (Vec::new(), None);
     for name in &arguments.drives {
-        let drive = Drive {
-            drive: name.clone(),
-            find: Find { partition: arguments.find.partition, scan: arguments.find.scan },
-        };
-        match drive::open(&drive, output) {
-            Ok(target) => {
-                let report = DriveReport::of(&target);
-                output.say(report.lines())?;
-                reports.push(report);
-            }
-            Err(error) if arguments.drives.len() == 1 || error.kind == Kind::Interrupted => {
-                return Err(error);
-            }
-            Err(error) => {
-                if !output.is_json() {
-                    output.fail(&error);
+        match drive::open_all(name, &arguments.find) {
+            Ok(targets) => {
+                for target in &targets {
+                    show(&mut reports, DriveReport::of(target), output)?;
                 }
-                reports.push(DriveReport::failed(name, &error));
-                failure = failure.or(Some(error.kind));
+            }
+            Err(failure) if arguments.drives.len() == 1 || failure.kind == Kind::Interrupted => {
+                return Err(failure);
+            }
+            Err(failure) => {
+                output.report(&failure);
+                failed = failed.or(Some(failure.kind));
+                reports.push(DriveReport::failed(Path::new(name).display().to_string(), failure));
             }
         }
     }
     output.document(&Report { drives: reports })?;
-    Ok(failure.map_or(ExitCode::SUCCESS, |kind| kind.code().into()))
+    Ok(failed.map_or(ExitCode::SUCCESS, |kind| kind.code().into()))
 }
 
 fn all(arguments: &Status, output: &Output) -> Result<ExitCode, Failure> {
     if arguments.find.partition.is_some() || arguments.find.scan {
         return Err(Failure::new(Kind::Usage, "--partition and --scan need the name of a drive"));
     }
-    let (mut reports, mut unseen) = (Vec::new(), 0);
+    let mut reports = Vec::new();
     for attached in drives::attached() {
-        let report = DriveReport::of_attached(&attached);
-        unseen += usize::from(report.bitlocker.is_none());
-        output.say(report.lines())?;
-        reports.push(report);
+        for report in DriveReport::of_attached(&attached) {
+            show(&mut reports, report, output)?;
+        }
     }
     if reports.is_empty() {
         output.say("No drive is attached that this program can see.")?;
     }
-    if unseen != 0 {
-        let (who, how) = if cfg!(windows) {
-            ("an administrator", "in a terminal started with \"Run as administrator\"")
-        } else {
-            ("root", "with sudo")
-        };
-        output
-            .note(format!("{unseen} of the drives can be looked into only by {who}: run this again {how}."));
-    }
+    let unseen = reports.iter().filter(|report| report.bitlocker.is_none()).count();
     output.document(&Report { drives: reports })?;
+    if unseen != 0 && !rights::are_all() {
+        let which = if unseen == 1 { "One drive".to_owned() } else { format!("{unseen} drives") };
+        output.note_unless_json(if cfg!(windows) {
+            format!("{which} may be looked into only by an administrator: start the terminal with \"Run as administrator\".")
+        } else {
+            format!("{which} may be looked into only by root: run this again with sudo.")
+        });
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+fn show(reports: &mut Vec<DriveReport>, report: DriveReport, output: &Output) -> Result<(), Failure> {
+    output.say(report.lines())?;
+    reports.push(report);
+    Ok(())
 }
 
 impl DriveReport {
@@ -100,15 +101,15 @@ impl DriveReport {
             removable: None,
             mounted_at: Vec::new(),
             bitlocker: Some(true),
-            partition: target.partition.as_ref().map(|partition| partition.index),
+            partition: index(target),
             volume: Some(VolumeSummary::of(target)),
             error: None,
         }
     }
 
-    fn failed(name: &str, failure: &Failure) -> Self {
+    fn failed(drive: String, failure: Failure) -> Self {
         Self {
-            drive: name.to_owned(),
+            drive,
             size: None,
             model: None,
             removable: None,
@@ -116,34 +117,32 @@ impl DriveReport {
             bitlocker: (failure.kind == Kind::NotBitLocker).then_some(false),
             partition: None,
             volume: None,
-            error: Some(failure.message.clone()),
+            error: Some(failure),
         }
     }
 
-    fn of_attached(attached: &Attached) -> Self {
-        let opened = match attached.is_bitlocker {
-            Some(true) => {
-                let find = Find { partition: None, scan: false };
-                Some(drive::open_path(attached.path.clone(), &find, None))
-            }
-            _ => None,
-        };
+    fn of_attached(attached: &Attached) -> Vec<Self> {
         let model: Vec<_> = [&attached.vendor, &attached.model].into_iter().flatten().cloned().collect();
-        let (volume, error) = match opened {
-            Some(Ok(target)) => (Some(VolumeSummary::of(&target)), None),
-            Some(Err(failure)) => (None, Some(failure.message)),
-            None => (None, None),
-        };
-        Self {
+        let report = |partition, volume, error| Self {
             drive: attached.path.display().to_string(),
             size: (attached.size != 0).then_some(attached.size),
             model: (!model.is_empty()).then(|| model.join(" ")),
             removable: Some(attached.removable),
             mounted_at: attached.mounted_at.iter().map(|path| path.display().to_string()).collect(),
             bitlocker: attached.is_bitlocker,
-            partition: None,
+            partition,
             volume,
             error,
+        };
+        if attached.is_bitlocker != Some(true) {
+            return vec![report(None, None, None)];
+        }
+        match drive::open_attached(attached) {
+            Ok(targets) => targets
+                .iter()
+                .map(|target| report(index(target), Some(VolumeSummary::of(target)), None))
+                .collect(),
+            Err(failure) => vec![report(None, None, Some(failure))],
         }
     }
 
@@ -160,16 +159,22 @@ impl DriveReport {
         }
         title += match self.bitlocker {
             Some(true) => "  BitLocker",
+            _ if self.error.is_some() => "",
             Some(false) => "  no BitLocker",
-            None => "  rights are missing to look",
+            None if rights::are_all() => "  cannot be looked into",
+            None => "  rights are missing to look into it",
         };
         if !self.mounted_at.is_empty() {
             title += &format!("  mounted at {}", self.mounted_at.join(", "));
         }
         match (&self.volume, &self.error) {
             (Some(volume), _) => format!("{title}\n{}", volume.lines().trim_end()),
-            (None, Some(error)) => format!("{title}\n  problem      {error}"),
+            (None, Some(error)) => format!("{title}\n  {ERROR}problem{OFF}      {}", error.message),
             (None, None) => title,
         }
     }
+}
+
+fn index(target: &Target) -> Option<u32> {
+    target.partition.as_ref().map(|partition| partition.index)
 }

@@ -1,6 +1,7 @@
 //! `lastkey try`: a small BitLocker drive, and all that can be done with its key.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -10,9 +11,10 @@ use drives::Source;
 use fve::{Key, Volume};
 use recovery_key::Secret;
 use serde::Serialize;
+use tempfile::TempDir;
 
 use crate::cli::Try;
-use crate::failure::{Failure, Kind};
+use crate::failure::{self, Failure, Kind};
 use crate::interrupt::{self, Critical};
 use crate::output::Output;
 use crate::words::{self, BOLD, GOOD, OFF};
@@ -34,26 +36,32 @@ struct Report {
 pub fn run(arguments: &Try, output: &Output) -> Result<ExitCode, Failure> {
     let critical = Critical::begin();
     let folder = Folder::new(arguments.keep.as_deref())?;
-    let report = show(&folder, arguments.keep.is_some(), output)?;
-    let kept = folder.finish(arguments.keep.is_some())?;
-    drop(critical);
-    match &kept {
-        Some(folder) => {
-            let shown = folder.display();
+    let report = show(&folder, output)?;
+    match &arguments.keep {
+        Some(shown) => {
+            let _: PathBuf = folder.0.keep();
+            let [drive, password] =
+                ["sample.img", "password.txt"].map(|name| words::quoted(&shown.join(name)));
             output.say(format!(
-                "\nLeft in {shown}: the drive sample.img, its password in password.txt, and the copy of its key.\n\
-                 Try:  lastkey status {shown}/sample.img\n      \
-                       lastkey protectors {shown}/sample.img --reveal --password-file {shown}/password.txt"
+                "\nLeft in {}: the drive sample.img, its password in password.txt, and the copy of its key.\n\
+                 Try:  lastkey status {drive}\n      \
+                       lastkey protectors {drive} --reveal --password-file {password}",
+                shown.display()
             ))?;
         }
-        None => output
-            .say("\nThe drive and its key are gone again. With a drive of your own:  lastkey backup DRIVE")?,
+        None => {
+            folder.0.close()?;
+            output.say(
+                "\nThe drive and its key are gone again. With a drive of your own:  lastkey backup DRIVE",
+            )?;
+        }
     }
+    drop(critical);
     output.document(&report)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(folder: &Folder, keep: bool, output: &Output) -> Result<Report, Failure> {
+fn show(folder: &Folder, output: &Output) -> Result<Report, Failure> {
     let path = folder.path().join("sample.img");
     output.say(format!(
         "{BOLD}1. A BitLocker drive{OFF} of {}, encrypted with XTS-AES 128",
@@ -94,11 +102,11 @@ fn show(folder: &Folder, keep: bool, output: &Output) -> Result<Report, Failure>
     interrupt::check()?;
 
     output.say(format!("\n{BOLD}4. A copy with one wrong digit{OFF} is no backup"))?;
-    let spoiled = spoil(digits.expose(), &name, &volume);
-    output.say(format!("   {spoiled}"))?;
+    output.say(format!("   {}", spoil(digits.expose(), &name, &volume)?))?;
+    let kept = |place: &Path| folder.1.as_ref().map(|shown| shown.join(place).display().to_string());
     Ok(Report {
-        drive: keep.then(|| path.display().to_string()),
-        copy: keep.then(|| proven.copy.place.clone()),
+        drive: kept(Path::new("sample.img")),
+        copy: kept(&Path::new("copies").join(name)),
         volume: volume.id().to_string(),
         key_id: key_id.to_string(),
         proven: true,
@@ -124,56 +132,40 @@ fn failed(error: impl std::fmt::Display) -> Failure {
     Failure::new(Kind::Other, format!("the sample drive could not be made: {error}"))
 }
 
-/// Changes one digit and says what `lastkey verify` would.
-fn spoil(digits: &str, name: &str, volume: &Volume) -> String {
+/// Changes one digit and returns what is wrong with it then.
+fn spoil(digits: &str, name: &str, volume: &Volume) -> Result<String, Failure> {
     let mut text = Secret::new(digits.to_owned());
     let changed = if digits.ends_with('3') { "4" } else { "3" };
-    let last = digits.len().saturating_sub(1);
-    text.expose_mut().replace_range(last.., changed);
+    text.expose_mut().replace_range(digits.len().saturating_sub(1).., changed);
     let verified = verify(volume, Some(name), text.expose().as_bytes());
     let remarks = verified.remarks.iter().map(ToString::to_string);
     let errors =
         verified.verdicts.iter().filter_map(|verdict| Some(verdict.outcome.as_ref().err()?.to_string()));
-    remarks.chain(errors).next().unwrap_or_else(|| "it was not noticed".to_owned())
+    let problem = errors.chain(remarks).next();
+    problem.ok_or_else(|| Failure::new(Kind::NotProven, "a wrong digit was not noticed"))
 }
 
-/// A folder that is gone when the work fails or is done, unless it is to be kept.
-struct Folder(tempfile::TempDir);
+/// A folder that is gone when the work fails or is done, unless it is kept; and what the person calls it.
+struct Folder(TempDir, Option<PathBuf>);
 
 impl Folder {
     fn new(keep: Option<&Path>) -> Result<Self, Failure> {
-        let made = match keep {
-            None => tempfile::Builder::new().prefix("lastkey-try-").tempdir(),
-            Some(path) => {
-                let about = |error: std::io::Error| Failure::from(error).about(&path.display().to_string());
-                if path.exists() {
-                    return Err(Failure::new(
-                        Kind::AlreadyThere,
-                        format!("{} is already there", path.display()),
-                    )
-                    .hint("name a folder that does not exist yet"));
-                }
-                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-                let name = path.file_name().unwrap_or_default();
-                fs::create_dir_all(parent.unwrap_or(Path::new("."))).map_err(about)?;
-                tempfile::Builder::new()
-                    .prefix(name)
-                    .rand_bytes(0)
-                    .tempdir_in(parent.unwrap_or(Path::new(".")))
-            }
+        let Some(path) = keep else {
+            let made = tempfile::Builder::new().prefix("lastkey-try-").tempdir();
+            return Ok(Self(made.map_err(|error| failure::about(&std::env::temp_dir(), &error))?, None));
         };
-        made.map(Self).map_err(|error| Failure::from(error).about("the folder for the sample drive"))
+        let about = |error| failure::about(path, &error);
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(
+                about(io::ErrorKind::AlreadyExists.into()).hint("name a folder that does not exist yet")
+            );
+        }
+        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput).map_err(|kind| about(kind.into()))?;
+        let made = tempfile::Builder::new().prefix(name).rand_bytes(0).tempdir_in(backup::parent(path));
+        Ok(Self(made.map_err(about)?, Some(path.to_owned())))
     }
 
     fn path(&self) -> &Path {
         self.0.path()
-    }
-
-    fn finish(self, keep: bool) -> Result<Option<PathBuf>, Failure> {
-        if keep {
-            return Ok(Some(self.0.keep()));
-        }
-        self.0.close()?;
-        Ok(None)
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use backup::{Verified, verify};
+use backup::{Verdict, Verified, verify};
 use fve::Volume;
 use recovery_key::document::Remark;
 use serde::Serialize;
@@ -29,7 +29,7 @@ struct CopyReport {
     proven: bool,
     keys: Vec<KeyReport>,
     remarks: Vec<String>,
-    error: Option<String>,
+    error: Option<Failure>,
 }
 
 #[derive(Serialize)]
@@ -38,7 +38,7 @@ struct KeyReport {
     kind: &'static str,
     proven: bool,
     opens: Option<String>,
-    error: Option<String>,
+    error: Option<Failure>,
 }
 
 /// Verifies every copy.
@@ -58,61 +58,56 @@ pub fn run(arguments: &Verify, output: &Output) -> Result<ExitCode, Failure> {
 }
 
 fn check(volume: &Volume, path: &Path) -> CopyReport {
-    let copy = path.display().to_string();
+    let copy = keys::shown(path);
     match keys::read_file(path) {
         Ok(bytes) => {
             let name = path.file_name().and_then(|name| name.to_str());
             CopyReport::of(copy, verify(volume, name, bytes.expose()))
         }
-        Err(failure) => CopyReport {
-            copy,
-            proven: false,
-            keys: Vec::new(),
-            remarks: Vec::new(),
-            error: Some(failure.message),
-        },
+        Err(failure) => {
+            CopyReport { copy, proven: false, keys: Vec::new(), remarks: Vec::new(), error: Some(failure) }
+        }
     }
 }
 
 impl CopyReport {
     fn of(copy: String, verified: Verified) -> Self {
         let proven = verified.is_proven();
-        let keys: Vec<_> = verified
-            .verdicts
-            .into_iter()
-            .map(|verdict| KeyReport {
-                key_id: verdict.key_id.map(|id| id.to_string()),
-                kind: summary::kind(verdict.kind),
-                proven: verdict.outcome.is_ok(),
-                opens: verdict.outcome.as_ref().ok().map(|proof| proof.key_id().to_string()),
-                error: verdict.outcome.err().map(|error| error.to_string()),
-            })
-            .collect();
-        let error = keys.is_empty().then(|| "there is no key in it".to_owned());
+        let keys: Vec<_> = verified.verdicts.into_iter().map(KeyReport::of).collect();
+        let error = keys.is_empty().then(|| Failure::new(Kind::NotProven, "there is no key in it"));
         let remarks = verified.remarks.iter().map(Remark::to_string).collect();
         Self { copy, proven, keys, remarks, error }
     }
 
     fn lines(&self) -> String {
-        let mut lines = vec![if self.proven {
-            format!("{GOOD}proven{OFF}      {}", self.copy)
-        } else {
-            format!("{ERROR}not proven{OFF}  {}", self.copy)
-        }];
-        for key in &self.keys {
-            lines.push(match (&key.opens, &key.error) {
-                (Some(opens), _) => {
-                    format!("  key ID {BOLD}{}{OFF}: it opened the drive", opens.get(..8).unwrap_or(opens))
-                }
-                (None, Some(error)) => match &key.key_id {
-                    Some(id) => format!("  key ID {BOLD}{}{OFF}: {error}", id.get(..8).unwrap_or(id)),
-                    None => format!("  {error}"),
-                },
-                (None, None) => String::new(),
-            });
-        }
+        let word =
+            if self.proven { format!("{GOOD}proven{OFF}    ") } else { format!("{ERROR}not proven{OFF}") };
+        let mut lines = vec![format!("{word}  {}", self.copy)];
+        lines.extend(self.keys.iter().map(KeyReport::line));
         lines.extend(self.remarks.iter().map(|remark| format!("  note: {remark}")));
-        lines.extend(self.error.iter().map(|error| format!("  {error}")));
+        lines.extend(self.error.iter().map(|error| format!("  {}", error.message)));
         lines.join("\n")
+    }
+}
+
+impl KeyReport {
+    fn of(verdict: Verdict) -> Self {
+        let opens = verdict.outcome.as_ref().ok().map(|proof| proof.key_id().to_string());
+        Self {
+            key_id: verdict.key_id.map(|id| id.to_string()),
+            kind: summary::kind(verdict.kind),
+            proven: opens.is_some(),
+            opens,
+            error: verdict.outcome.err().map(Failure::from),
+        }
+    }
+
+    fn line(&self) -> String {
+        let short = |id: &str| id.get(..8).unwrap_or(id).to_owned();
+        let outcome = self.error.as_ref().map_or("it opened the drive", |error| &error.message);
+        match self.opens.as_ref().or(self.key_id.as_ref()) {
+            Some(id) => format!("  key ID {BOLD}{}{OFF}: {outcome}", short(id)),
+            None => format!("  no key ID: {outcome}"),
+        }
     }
 }

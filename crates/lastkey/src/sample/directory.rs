@@ -41,7 +41,7 @@ impl From<FileTime> for Stamp {
         let earliest = DateTime::constant(1980, 1, 1, 0, 0, 0, 0);
         let at = known.unwrap_or(earliest).clamp(earliest, DateTime::constant(2107, 12, 31, 23, 59, 58, 0));
         let date = (at.year() - 1980) << 9 | i16::from(at.month()) << 5 | i16::from(at.day());
-        let time = i16::from(at.hour()) << 11 | i16::from(at.minute()) << 5 | i16::from(at.second()) / 2;
+        let time = i16::from(at.hour()) << 11 | i16::from(at.minute()) << 5 | i16::from(at.second() / 2);
         Self { date: date.to_le_bytes(), time: time.to_le_bytes() }
     }
 }

@@ -1,0 +1,94 @@
+//! Help, manual pages and completions; and that every command shown to people is one.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Said, folder};
+
+const COMMANDS: [&str; 8] = ["status", "protectors", "backup", "verify", "read", "try", "completions", "man"];
+
+/// Asserts that the program takes a line such as `sudo lastkey read /dev/sda3 --out x | sha256sum`.
+#[track_caller]
+fn is_a_command(line: &str) {
+    let line = line.split(['|', '#', '>']).next().unwrap_or_default();
+    let words: Vec<_> = line.split_whitespace().skip_while(|&word| word != "lastkey").skip(1).collect();
+    let mut command = lastkey_tests::program::lastkey();
+    // What stands before --help must be right for it to be shown.
+    let said = Said::of(command.args(words).arg("--help").output().expect("the program"));
+    said.exits(0).says("Usage: lastkey");
+}
+
+#[test]
+fn every_command_explains_itself_with_examples_that_are_right() {
+    for name in COMMANDS {
+        let said = lastkey!(name, "--help");
+        said.exits(0).says("Usage: lastkey").says("Example");
+        let examples =
+            said.out.lines().filter(|line| line.starts_with("  lastkey ") || line.starts_with("  sudo "));
+        assert_ne!(examples.clone().map(is_a_command).count(), 0);
+    }
+}
+
+#[test]
+fn readmes_commands_are_right() {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("README.md");
+    let readme = fs::read_to_string(readme).expect("README.md");
+    let commands =
+        readme.lines().filter(|line| line.starts_with("sudo lastkey ") || line.starts_with("lastkey "));
+    assert_ne!(commands.map(is_a_command).count(), 0);
+}
+
+#[test]
+fn every_exit_code_is_listed() {
+    let said = lastkey!("--help");
+    let codes: Vec<_> = said
+        .exits(0)
+        .out
+        .lines()
+        .filter_map(|line| line.trim_start().split_once("  ")?.0.parse::<u8>().ok())
+        .collect();
+    assert_eq!(codes, (0..=16).chain([130, 141]).collect::<Vec<_>>());
+    lastkey!().exits(2).says("Usage: lastkey");
+    lastkey!("open").exits(2);
+    lastkey!("-V").exits(0).says("lastkey ");
+}
+
+#[test]
+fn completions_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let said = lastkey!("completions", shell);
+        for name in COMMANDS {
+            said.exits(0).says(name);
+        }
+        said.says("recovery-key-file");
+    }
+    lastkey!("completions", "cmd").exits(2);
+}
+
+#[test]
+fn every_command_has_a_manual_page() {
+    let folder = folder();
+    lastkey!("man", folder.path()).exits(0);
+    for name in COMMANDS {
+        let page = fs::read_to_string(folder.path().join(format!("lastkey-{name}.1"))).expect("a page");
+        assert!(page.contains(".SH NAME") && page.contains("Example"), "{name}");
+    }
+    assert!(fs::read_to_string(folder.path().join("lastkey.1")).expect("a page").contains("Exit codes"));
+    lastkey!("man", folder.path().join("missing")).exits(12).says("there is no such file or folder");
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure_and_a_full_one_is() {
+    for arguments in [["completions", "bash"], ["status", "--json"], ["status", "--help"]] {
+        let mut command = lastkey_tests::program::lastkey();
+        let mut child = command.args(arguments).stdout(std::process::Stdio::piped()).spawn().expect("it");
+        drop(child.stdout.take());
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{arguments:?}");
+    }
+    let full = fs::File::options().write(true).open("/dev/full").expect("a full device");
+    let mut command = lastkey_tests::program::lastkey();
+    let said = Said::of(
+        command.arg("status").arg(&crate::support::sample().drive).stdout(full).output().expect("it"),
+    );
+    said.exits(9).says("standard output: there is no room left");
+}

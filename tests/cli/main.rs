@@ -1,0 +1,15 @@
+//! The program as people and scripts meet it: every command run for real, rightly and wrongly.
+
+#[macro_use]
+mod support;
+
+mod backup;
+mod help;
+mod keys;
+mod limits;
+mod prompts;
+mod read;
+mod status;
+mod terminal;
+mod tries;
+mod verify;

@@ -1,0 +1,242 @@
+//! Runs the program, and sees to it that whatever it says, no key is among it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use lastkey_tests::program;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Runs `lastkey` with these arguments, which may be text or paths, and nothing on standard input.
+macro_rules! lastkey {
+    ($($argument:expr),* $(,)?) => {
+        $crate::support::run(&[$(&$argument as &dyn AsRef<std::ffi::OsStr>),*], b"")
+    };
+}
+
+/// What a run of the program said.
+pub struct Said {
+    pub code: i32,
+    pub out: String,
+    pub err: String,
+}
+
+/// Runs `lastkey` with something on standard input.
+#[track_caller]
+pub fn run(arguments: &[&dyn AsRef<OsStr>], input: &[u8]) -> Said {
+    let said = run_revealing(arguments, input);
+    said.assert_no_secret();
+    said
+}
+
+/// Runs a command that is meant to show keys.
+pub fn run_revealing(arguments: &[&dyn AsRef<OsStr>], input: &[u8]) -> Said {
+    let mut command = program::lastkey();
+    command.args(arguments.iter().map(|argument| argument.as_ref()));
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("the program starts");
+    // A program that does not read it has closed it: that is no failure.
+    let _ = child.stdin.take().expect("piped").write_all(input);
+    Said::of(child.wait_with_output().expect("the program ends"))
+}
+
+impl Said {
+    /// Takes what a process said.
+    pub fn of(output: Output) -> Self {
+        use std::os::unix::process::ExitStatusExt;
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        let code = output.status.code().or(output.status.signal().map(|signal| -signal));
+        Self { code: code.expect("a status"), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// Asserts an exit code.
+    #[track_caller]
+    pub fn exits(&self, code: i32) -> &Self {
+        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.err);
+        self
+    }
+
+    /// Asserts that something is said.
+    #[track_caller]
+    pub fn says(&self, text: &str) -> &Self {
+        assert!(
+            self.out.contains(text) || self.err.contains(text),
+            "{text:?} is missing\nstdout: {}\nstderr: {}",
+            self.out,
+            self.err
+        );
+        self
+    }
+
+    /// Returns the JSON document on standard output.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let document: Value =
+            serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}{}", self.out, self.err));
+        assert_eq!(document["format"], 1);
+        document
+    }
+
+    /// Asserts that no key of any test drive is among what was said, however its digits are grouped.
+    #[track_caller]
+    pub fn assert_no_secret(&self) {
+        let Some(secrets) = SECRETS.get() else { return };
+        for stream in [&self.out, &self.err] {
+            let bare: String =
+                stream.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_lowercase();
+            for secret in secrets {
+                assert!(!bare.contains(secret.as_str()), "a key is shown");
+            }
+        }
+    }
+}
+
+/// The keys of the sample drive, as bare lower-case letters and digits.
+static SECRETS: OnceLock<Vec<String>> = OnceLock::new();
+
+/// The drive of `lastkey try --keep`, and all its keys in files.
+pub struct Sample {
+    pub folder: PathBuf,
+    pub drive: PathBuf,
+    pub password: PathBuf,
+    pub copy: PathBuf,
+    pub digits: PathBuf,
+    pub vmk: PathBuf,
+    pub fvek: PathBuf,
+    pub key_id: String,
+}
+
+/// Returns the sample drive, made once.
+pub fn sample() -> &'static Sample {
+    static SAMPLE: OnceLock<Sample> = OnceLock::new();
+    SAMPLE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-sample");
+        let _ = fs::remove_dir_all(&folder);
+        let made = lastkey!("try", "--keep", folder, "--json");
+        let made = made.exits(0).json();
+        let path = |name: &str| PathBuf::from(made[name].as_str().expect("a path"));
+        let (drive, copy) = (path("drive"), path("copy"));
+        let volume = lastkey_tests::open(&drive);
+        let bytes = fs::read(folder.join("password.txt")).expect("the password");
+        let password = String::from_utf8(bytes).expect("text").trim().to_owned();
+        let unlocked = volume.unlock(&fve::Key::Password(password.into())).expect("its password");
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let [recovered] = <[_; 1]>::try_from(unlocked.recovery_passwords()).expect("one recovery key");
+        let digits = recovered.secret.expect("its copy").digits().expose().clone();
+        let vmk = hex(unlocked.vmk().expect("a key").expose());
+        let fvek = hex(unlocked.fvek().expect("a key").expose());
+        let write = |name: &str, text: &str| {
+            let path = folder.join(name);
+            fs::write(&path, text).expect("written");
+            path
+        };
+        // Hex as people paste it: in capitals, with spaces and line breaks.
+        let (first, second) = vmk.split_at(31);
+        let sample = Sample {
+            password: folder.join("password.txt"),
+            digits: write("digits.txt", &digits),
+            vmk: write("vmk.hex", &format!(" {first} \r\n\t{}\n\n", second.to_uppercase())),
+            fvek: write("fvek.hex", &fvek),
+            key_id: made["key_id"].as_str().expect("a key ID").to_owned(),
+            folder,
+            drive,
+            copy,
+        };
+        let _ = SECRETS.set(vec![digits.replace('-', ""), vmk, fvek]);
+        sample
+    })
+}
+
+/// Returns a folder that is gone after the test.
+pub fn folder() -> TempDir {
+    tempfile::Builder::new().prefix("a folder ").tempdir().expect("a folder")
+}
+
+/// Returns the names in a folder.
+pub fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).expect("a folder");
+    let mut names: Vec<_> =
+        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
+}
+
+/// Writes a file into a folder.
+pub fn file(folder: &TempDir, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).expect("written");
+    path
+}
+
+/// Returns `--to file:FOLDER`'s second half.
+pub fn to(folder: &Path) -> std::ffi::OsString {
+    let mut to = std::ffi::OsString::from("file:");
+    to.push(folder);
+    to
+}
+
+/// Runs `lastkey` as somebody who is not root.
+pub fn as_nobody(arguments: &[&dyn AsRef<OsStr>]) -> Said {
+    let mut command = program::lastkey();
+    if is_root() {
+        // The folder of the build may be root's alone.
+        static PLACE: OnceLock<TempDir> = OnceLock::new();
+        let place = PLACE.get_or_init(|| {
+            let place = tempfile::tempdir().expect("a folder");
+            fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).expect("rights");
+            fs::copy(command.get_program(), place.path().join("lastkey")).expect("a copy");
+            place
+        });
+        command = Command::new("setpriv");
+        command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]).arg(place.path().join("lastkey"));
+    }
+    command.args(arguments.iter().map(|argument| argument.as_ref())).stdin(Stdio::null());
+    let said = Said::of(command.output().expect("setpriv"));
+    said.assert_no_secret();
+    said
+}
+
+/// Sends the signal of Ctrl-C.
+pub fn interrupt(child: &std::process::Child) {
+    let pid = rustix::process::Pid::from_child(child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a running program");
+}
+
+/// Returns whether this is root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// Something that is mounted until the end of the test.
+pub struct Mounted(pub PathBuf);
+
+impl Mounted {
+    /// Runs a command that mounts; `None`, loudly, where that is impossible.
+    pub fn by(command: &mut Command, at: &Path) -> Option<Self> {
+        let output = command.stdin(Stdio::null()).output();
+        match output {
+            Ok(output) if output.status.success() => Some(Self(at.to_owned())),
+            other => {
+                lastkey_tests::skip(&format!("{command:?}: {other:?}"));
+                None
+            }
+        }
+    }
+
+    /// Mounts a file system of so many bytes in memory.
+    pub fn small(at: &Path, size: u64) -> Option<Self> {
+        let mut mount = Command::new("mount");
+        Self::by(mount.args(["-t", "tmpfs", "-o", &format!("size={size}"), "none"]).arg(at), at)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
