@@ -7,9 +7,10 @@ use std::sync::{Arc, OnceLock};
 use fve::conversion::descriptor::Descriptor;
 use fve::conversion::log::LogRecord;
 use fve::metadata::Metadata;
-use fve::{Key, Method, ReadAt, SectorSize, Volume};
+use fve::{CreateError, FileTime, Front, Key, Method, NewVolume, ReadAt, SectorSize, Volume};
 use lastkey_tests::conversion::{Converter, LAYOUT, SIZE, apply, key};
 use lastkey_tests::metadata::{bytes, changed};
+use lastkey_tests::overlay::Memory;
 use proptest::prelude::*;
 use recovery_key::Secret;
 
@@ -233,5 +234,28 @@ fn a_record_that_names_no_chunk_makes_its_region_unknown_and_no_other() {
         let view = volume.unlock(&key()).expect("its key").view().expect("a view");
         assert!(view.read_at(0x5_2000, &mut [0; 512]).is_err());
         assert!(view.read_at(0, &mut [0; 512]).is_ok());
+    }
+}
+
+#[test]
+fn a_label_that_does_not_fit_is_an_error() {
+    let plain = vec![0; SIZE as usize];
+    let out = Memory::zeros(plain.len());
+    for (length, fits) in [(100, true), (0x7f00, true), (0x7fd0, false), (100_000, false)] {
+        let label = "x".repeat(length);
+        let made = NewVolume {
+            method: Method::AesXts128,
+            sector_size: SectorSize::B512,
+            label: &label,
+            now: FileTime(1 << 56),
+            layout: LAYOUT,
+            front: Front::Standard { sectors_per_cluster: 1 },
+            protectors: &[],
+        }
+        .write(&plain, &out, |_| {});
+        match made {
+            Ok(_) => assert!(fits, "{length}"),
+            Err(error) => assert!(!fits && matches!(error, CreateError::Metadata(_)), "{length}: {error}"),
+        }
     }
 }

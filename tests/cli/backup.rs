@@ -46,10 +46,11 @@ fn the_report_for_programs_says_where_each_copy_is() {
     };
     for (copy, folder) in copies(0).iter().zip(&folders) {
         assert_eq!((&copy["proven"], &copy["error"]), (&true.into(), &serde_json::Value::Null));
+        assert_eq!(copy["destination"], *format!("file:{}", folder.path().display()));
         assert_eq!(copy["place"], *folder.path().join(file_name()).to_str().expect("text"));
         assert_eq!(
-            (&copy["kind"], &copy["key_id"]),
-            (&"recovery-key".into(), &*sample().key_id.clone().into())
+            (copy["kind"].as_str(), copy["key_id"].as_str()),
+            (Some("recovery-key"), Some(sample().key_id.as_str()))
         );
     }
     // One that is there already does not keep the other from being made.
@@ -94,7 +95,7 @@ fn a_place_that_cannot_be_is_refused_before_a_key_is_asked_for() {
         .says("no terminal to ask where to save")
         .says("--to file:FOLDER");
     for place in ["stick:/media", "/media/stick", "file:", "printer"] {
-        lastkey!("backup", sample().drive, "--to", place).exits(2).says("write --to file:FOLDER");
+        lastkey!("backup", sample().drive, "--to", place).exits(2).says("Write --to file:FOLDER");
     }
     let missing = to(&folder.path().join("missing"));
     lastkey!("backup", sample().drive, "--to", missing).exits(12).says("missing is not a folder that exists");

@@ -78,7 +78,7 @@ fn what_is_no_bitlocker_drive_is_named() {
         assert!(said.err.to_lowercase().contains(&what.to_lowercase()), "{name}: {}", said.err);
         let document = lastkey!("status", path, "--json");
         let error = &document.exits(3).json()["error"];
-        assert_eq!((&error["kind"], &error["exit_code"]), (&"not-bit-locker".into(), &3.into()));
+        assert_eq!((&error["kind"], &error["exit_code"]), (&"not-bitlocker".into(), &3.into()));
         assert!(error["hints"].is_array() && error["message"].is_string());
     }
     lastkey!("status", folder.path()).exits(3).says("is a folder, and no drive is mounted there");

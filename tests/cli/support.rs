@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use lastkey_tests::known::DRIVES;
 use lastkey_tests::program;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -85,23 +86,29 @@ impl Said {
     /// Asserts that no key of any test drive is among what was said, however its digits are grouped.
     #[track_caller]
     pub fn assert_no_secret(&self) {
-        let Some(secrets) = SECRETS.get() else { return };
         for stream in [&self.out, &self.err] {
-            let bare: String =
-                stream.chars().filter(|c| c.is_ascii_alphanumeric()).collect::<String>().to_lowercase();
-            for secret in secrets {
-                assert!(!bare.contains(secret.as_str()), "a key is shown");
+            let text = bare(stream);
+            let keys = DRIVES.iter().flat_map(|drive| drive.recovery_passwords).map(|key| bare(key));
+            for key in keys.chain(SECRETS.get().into_iter().flatten().cloned()) {
+                assert!(!text.contains(&key), "a key is shown");
+            }
+            for password in DRIVES.iter().filter_map(|drive| drive.password).chain(["try-lastkey"]) {
+                assert!(!stream.contains(password), "a password is shown");
             }
         }
     }
 }
 
-/// The keys of the sample drive, as bare lower-case letters and digits.
+/// Returns a text without spaces, hyphens and the like.
+fn bare(text: &str) -> String {
+    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+}
+
+/// The keys of the sample drive, bare.
 static SECRETS: OnceLock<Vec<String>> = OnceLock::new();
 
 /// The drive of `lastkey try --keep`, and all its keys in files.
 pub struct Sample {
-    pub folder: PathBuf,
     pub drive: PathBuf,
     pub password: PathBuf,
     pub copy: PathBuf,
@@ -124,7 +131,8 @@ pub fn sample() -> &'static Sample {
         let volume = lastkey_tests::open(&drive);
         let bytes = fs::read(folder.join("password.txt")).expect("the password");
         let password = String::from_utf8(bytes).expect("text").trim().to_owned();
-        let unlocked = volume.unlock(&fve::Key::Password(password.into())).expect("its password");
+        let unlocked =
+            volume.unlock(&fve::Key::Password(recovery_key::Secret::new(password))).expect("its password");
         let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
         let [recovered] = <[_; 1]>::try_from(unlocked.recovery_passwords()).expect("one recovery key");
         let digits = recovered.secret.expect("its copy").digits().expose().clone();
@@ -143,11 +151,10 @@ pub fn sample() -> &'static Sample {
             vmk: write("vmk.hex", &format!(" {first} \r\n\t{}\n\n", second.to_uppercase())),
             fvek: write("fvek.hex", &fvek),
             key_id: made["key_id"].as_str().expect("a key ID").to_owned(),
-            folder,
             drive,
             copy,
         };
-        let _ = SECRETS.set(vec![digits.replace('-', ""), vmk, fvek]);
+        let _ = SECRETS.set(vec![bare(&digits), vmk, fvek]);
         sample
     })
 }

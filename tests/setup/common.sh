@@ -49,7 +49,7 @@ packages() {
     apt-get -qq update || return 1
     touch "$RUN/updated"
   fi
-  if ! apt-get -qq install -y --no-install-recommends "${wanted[@]}" >"$RUN/apt.log" 2>&1; then
+  if ! apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${wanted[@]}" >"$RUN/apt.log" 2>&1; then
     tail -n 20 "$RUN/apt.log" >&2
     return 1
   fi

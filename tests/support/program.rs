@@ -17,7 +17,7 @@ pub fn lastkey() -> Command {
         let folder = own.parent().and_then(Path::parent).expect("a folder");
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
         let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--locked", "--package", "lastkey"]).current_dir(root);
+        build.args(["build", "--quiet", "--package", "lastkey"]).current_dir(root);
         build.arg("--target-dir").arg(folder.parent().expect("a folder"));
         if folder.ends_with("release") {
             build.arg("--release");

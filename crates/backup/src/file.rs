@@ -23,6 +23,11 @@ impl FileDestination {
         Self { folder }
     }
 
+    /// Returns the folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     fn place(&self) -> String {
         self.folder.display().to_string()
     }

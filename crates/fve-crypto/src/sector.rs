@@ -1,5 +1,6 @@
 //! Sector ciphers: each sector on its own, made different from its neighbours by where it lies.
 
+mod batch;
 mod elephant;
 mod kernel;
 mod safe;
@@ -8,6 +9,7 @@ mod x86;
 
 use std::fmt;
 
+use batch::{BATCH, Masks, Sectors};
 use elephant::Diffuser;
 pub use kernel::Kernel;
 
@@ -183,9 +185,6 @@ impl fmt::Debug for SectorCipher {
     }
 }
 
-/// The sectors that are worked on at once: enough for every lane to have one, few enough for the cache.
-const BATCH: usize = 32;
-
 type Block = [u8; 16];
 
 enum Mode {
@@ -196,7 +195,7 @@ enum Mode {
 
 /// AES under one key, over the sectors of one batch.
 ///
-/// `data` is as many sectors of equal size as there are tweaks or initialisation vectors.
+/// `data` is as many sectors of equal size as there are tweaks or initialisation vectors, at least one.
 trait Engine: Send + Sync {
     fn encrypt_blocks(&self, blocks: &mut [Block]);
     fn xts_encrypt(&self, tweaks: &[Block], data: &mut [u8]);
@@ -222,56 +221,6 @@ fn diffuser(kernel: Kernel) -> Option<Box<dyn Diffuser>> {
         _ => x86::diffuser(kernel),
         #[cfg(not(target_arch = "x86_64"))]
         _ => None,
-    }
-}
-
-/// Where the sectors of a batch lie.
-struct Sectors {
-    offset: u64,
-    size: u64,
-    count: usize,
-}
-
-impl Sectors {
-    /// The sector numbers, encrypted: the tweaks of XTS.
-    fn numbers(&self, key: &dyn Engine) -> Masks {
-        let first = self.offset / self.size;
-        self.encrypted(key, |sector| u128::from(first) + sector)
-    }
-
-    /// The byte offsets, encrypted: the initialisation vectors of CBC.
-    fn offsets(&self, key: &dyn Engine) -> Masks {
-        self.encrypted(key, |sector| u128::from(self.offset) + sector * u128::from(self.size))
-    }
-
-    /// The two halves of each sector's diffuser key: the offset encrypted, without and with a mark.
-    fn diffuser_keys(&self, key: &dyn Engine) -> [Masks; 2] {
-        let marked = |sector| (u128::from(self.offset) + sector * u128::from(self.size)) | 0x80 << 120;
-        [self.offsets(key), self.encrypted(key, marked)]
-    }
-
-    fn encrypted(&self, key: &dyn Engine, place: impl Fn(u128) -> u128) -> Masks {
-        let mut masks = Masks { blocks: [[0; 16]; BATCH], count: self.count };
-        let blocks = &mut masks.blocks[..self.count];
-        for (sector, block) in (0..).zip(blocks.iter_mut()) {
-            *block = place(sector).to_le_bytes();
-        }
-        key.encrypt_blocks(blocks);
-        masks
-    }
-}
-
-/// One block for each sector of a batch.
-struct Masks {
-    blocks: [Block; BATCH],
-    count: usize,
-}
-
-impl std::ops::Deref for Masks {
-    type Target = [Block];
-
-    fn deref(&self) -> &[Block] {
-        &self.blocks[..self.count]
     }
 }
 

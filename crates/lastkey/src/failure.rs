@@ -19,6 +19,7 @@ pub enum Kind {
     /// The command line is wrong. (clap exits with the same number.)
     Usage = 2,
     /// The drive is something else than a BitLocker drive.
+    #[serde(rename = "not-bitlocker")]
     NotBitLocker = 3,
     /// The key does not open the drive.
     WrongKey = 4,

@@ -36,19 +36,21 @@ pub(super) trait Words: Copy {
     /// Rotates each word to the left by `LEFT`, which is 32 - `RIGHT`.
     fn rotate<const LEFT: i32, const RIGHT: i32>(self) -> Self;
 
-    /// Reads the 16 bytes at `at` of up to `LANES` slices `stride` apart: of the first four into the first
-    /// quarter of each vector, and so on. Where there are fewer slices, the last is read again.
+    /// Reads a block, at `at`, of each of the sectors in `data`, which are `stride` apart. The first four
+    /// sectors go to the lowest four words of the four vectors, the next four to the next words, and so
+    /// on; where there is no sector, zeros do.
     fn gather(_: Self::Proof, data: &[u8], stride: usize, at: usize) -> [Self; 4];
-    /// Writes back what `gather` read.
+    /// Writes such blocks back to the sectors that there are.
     fn scatter(rows: [Self; 4], data: &mut [u8], stride: usize, at: usize);
-    /// Swaps rows and columns of each quarter: four blocks become four words of four sectors.
+    /// Swaps rows and columns of each four words of the four vectors: what were the blocks of four sectors
+    /// becomes their first words, their second words and so on. Also undoes that.
     fn transpose(rows: [Self; 4]) -> [Self; 4];
 }
 
-/// The places of the blocks that [`Words::gather`] and [`Words::scatter`] handle: for each vector, its quarters.
+/// Where in `len` bytes of sectors is the block that [`Words::gather`] reads into four words of a vector.
 #[inline(always)]
-pub(super) fn places(len: usize, stride: usize, at: usize, row: usize, quarter: usize) -> Option<usize> {
-    let place = (4 * quarter + row) * stride + at;
+pub(super) fn place(len: usize, stride: usize, at: usize, vector: usize, four: usize) -> Option<usize> {
+    let place = (4 * four + vector) * stride + at;
     (place < len).then_some(place)
 }
 
@@ -194,7 +196,7 @@ fn rotate_b<W: Words>(word: W, place: usize) -> W {
     }
 }
 
-/// Eight sectors at once in safe code, which the compiler turns into whatever vectors there are.
+/// Four sectors at once in safe code, which the compiler turns into whatever vectors there are.
 pub(super) struct Safe;
 
 impl Diffuser for Safe {
@@ -253,7 +255,7 @@ impl<const LANES: usize> Words for [u32; LANES] {
         let mut rows = [[0; LANES]; 4];
         for (row, words) in rows.iter_mut().enumerate() {
             for (quarter, words) in words.as_chunks_mut::<4>().0.iter_mut().enumerate() {
-                if let Some(place) = places(data.len(), stride, at, row, quarter) {
+                if let Some(place) = place(data.len(), stride, at, row, quarter) {
                     for (word, bytes) in words.iter_mut().zip(data[place..place + 16].as_chunks().0) {
                         *word = u32::from_le_bytes(*bytes);
                     }
@@ -267,7 +269,7 @@ impl<const LANES: usize> Words for [u32; LANES] {
     fn scatter(rows: [Self; 4], data: &mut [u8], stride: usize, at: usize) {
         for (row, words) in rows.iter().enumerate() {
             for (quarter, words) in words.as_chunks::<4>().0.iter().enumerate() {
-                if let Some(place) = places(data.len(), stride, at, row, quarter) {
+                if let Some(place) = place(data.len(), stride, at, row, quarter) {
                     for (bytes, word) in data[place..place + 16].as_chunks_mut().0.iter_mut().zip(words) {
                         *bytes = word.to_le_bytes();
                     }

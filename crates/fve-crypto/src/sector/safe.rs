@@ -1,8 +1,8 @@
 //! The ciphers in safe code, on the `aes` crate: what runs where no kernel fits.
 //!
-//! The crate offers blocks in parallel (8 with AES-NI, 30 or 64 with VAES, one or a few elsewhere), and
-//! is slow on what is left over. So whole batches go through in one piece, across the borders of
-//! sectors, and the last piece is filled up.
+//! The crate does some blocks at once (8 with AES-NI and ARMv8, up to 64 with VAES) and is slow on what is
+//! left over. So whole batches go through in one piece, across the borders of sectors, and the last run of
+//! blocks is filled up.
 
 use aes::cipher::array::{Array, ArraySize};
 use aes::cipher::typenum::Unsigned;
@@ -103,7 +103,7 @@ impl BlockCipherDecClosure for Xts<'_> {
 #[inline(always)]
 fn xts<D: Direction>(aes: &D, tweaks: &[Block], data: &mut [u8]) {
     let blocks = data.as_chunks_mut().0;
-    let per_sector = blocks.len() / tweaks.len().max(1);
+    let per_sector = blocks.len() / tweaks.len();
     let mut firsts = tweaks.iter();
     let mut tweak = 0;
     let mut left = 0;
@@ -132,8 +132,8 @@ fn xts<D: Direction>(aes: &D, tweaks: &[Block], data: &mut [u8]) {
     }
 }
 
-/// The most blocks whose masks are made before they are used: used at once, they would have to wait until
-/// the processor has written them to memory.
+/// The most blocks whose masks are made ahead. A mask that is used as soon as it was stored in two halves
+/// makes the processor wait for its own memory.
 const TILE: usize = 128;
 
 /// Calls `f` with as many blocks as AES does at once, and their masks; the last run is filled up.
@@ -176,9 +176,9 @@ impl BlockSizeUser for Cbc<'_> {
 impl BlockCipherEncClosure for Cbc<'_> {
     #[inline(always)]
     fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
-        let size = self.data.len() / self.ivs.len().max(1);
+        let size = self.data.len() / self.ivs.len();
         let lanes = B::ParBlocksSize::USIZE.min(BATCH);
-        for (ivs, sectors) in self.ivs.chunks(lanes).zip(self.data.chunks_mut((lanes * size).max(1))) {
+        for (ivs, sectors) in self.ivs.chunks(lanes).zip(self.data.chunks_mut(lanes * size)) {
             let mut chain = Array::<aes::Block, B::ParBlocksSize>::default();
             chain.iter_mut().zip(ivs).for_each(|(chain, iv)| *chain = (*iv).into());
             for at in (0..size).step_by(16) {
@@ -196,7 +196,7 @@ impl BlockCipherDecClosure for Cbc<'_> {
     #[inline(always)]
     fn call<B: BlockCipherDecBackend<BlockSize = U16>>(self, backend: &B) {
         let blocks = self.data.as_chunks_mut::<16>().0;
-        let per_sector = blocks.len() / self.ivs.len().max(1);
+        let per_sector = blocks.len() / self.ivs.len();
         let mut before = [[0; 16]; TILE];
         let mut last = [0; 16];
         let mut at = 0_usize;

@@ -341,12 +341,13 @@ mod tests {
         let record = LogRecord { sequence: 6, offset: 0x2000, before: vec![7; 0x200] };
         let (size, good) = (0x800, log(&[old.clone(), record.clone()]));
         assert_eq!(newest(&good, size).as_ref(), Some(&record));
+        let place = |record: &LogRecord| record.place(&descriptor()) as usize;
         let mut torn = good.clone();
-        torn[BLOCK] ^= 1; // the first header: the last one still stands
+        torn[place(&record)] ^= 1; // the first header: the last one still stands
         assert_eq!(newest(&torn, size).as_ref(), Some(&record));
-        torn[2 * BLOCK] ^= 1; // the body
-        assert_eq!(newest(&torn, size), Some(old));
-        torn[BLOCK + size + BLOCK] ^= 1; // the other body
+        torn[place(&record) + BLOCK] ^= 1; // the body
+        assert_eq!(newest(&torn, size).as_ref(), Some(&old));
+        torn[place(&old) + BLOCK] ^= 1;
         assert_eq!(newest(&torn, size), None);
         assert_eq!(newest(&[], size), None);
         assert_eq!(newest(&good, 0), None);
@@ -357,7 +358,8 @@ mod tests {
         let old = LogRecord { sequence: 4, offset: 0x6000, before: vec![3; 0x200] };
         let record = LogRecord { sequence: 6, offset: 0x2000, before: vec![7; 0x200] };
         let (before, mut torn) = (log(&[old]), log(std::slice::from_ref(&record)));
-        torn[BLOCK..2 * BLOCK].copy_from_slice(&before[BLOCK..2 * BLOCK]);
+        let at = record.place(&descriptor()) as usize;
+        torn[at..at + BLOCK].copy_from_slice(&before[at..at + BLOCK]);
         assert_eq!(newest(&torn, 0x800), Some(record));
     }
 }

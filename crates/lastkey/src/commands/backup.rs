@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use backup::{Backup as Proven, BackupError, Destination, Document, FileDestination, SaveError, back_up};
-use fve::{Unlocked, Volume};
+use fve::{ProtectorKind, Recovered, Unlocked, Volume};
+use recovery_key::KeyId;
 use serde::Serialize;
 
 use crate::cli::Backup;
@@ -28,7 +29,7 @@ struct Report {
 struct CopyReport {
     key_id: String,
     kind: &'static str,
-    destination: String,
+    destination: Option<String>,
     place: Option<String>,
     proven: bool,
     error: Option<Failure>,
@@ -44,10 +45,10 @@ pub fn run(arguments: &Backup, output: &Output) -> Result<ExitCode, Failure> {
     }
     check(&given, &target, output)?;
     let unlocked = keys::unlock(&target, &arguments.keys, output)?;
-    let documents =
-        documents(&unlocked, arguments.external_keys).map_err(|failure| failure.about(&target.name))?;
+    let found =
+        Found::on(&unlocked, arguments.external_keys).map_err(|failure| failure.about(&target.name))?;
     let destinations = if given.is_empty() { vec![choose(&target, output)?] } else { given };
-    save(&target, &documents, &destinations, output)
+    save(&target, &found, &destinations, output)
 }
 
 /// Reads `file:FOLDER`.
@@ -79,43 +80,48 @@ fn check(destinations: &[FileDestination], target: &Target, output: &Output) -> 
     Ok(())
 }
 
-/// Returns the keys to save: every recovery key, and the external keys when asked for or alone.
-fn documents(unlocked: &Unlocked<'_>, external_keys: bool) -> Result<Vec<Document>, Failure> {
-    let volume = unlocked.volume();
-    if unlocked.vmk().is_none() {
-        let why = if volume.protectors().is_empty() {
-            "the drive is not encrypted, so it has no key"
-        } else {
-            "opened by its data key alone, the drive does not show its recovery keys"
-        };
-        return Err(Failure::new(Kind::NothingToBackUp, why));
-    }
-    let mut documents = Vec::new();
-    let mut damaged = Vec::new();
-    for found in unlocked.recovery_passwords() {
-        match found.secret {
-            Some(password) => documents.push(Document::RecoveryPassword { key_id: found.id, password }),
-            None => damaged.push(found.id.short()),
+/// What there is to save.
+#[derive(Default)]
+struct Found {
+    documents: Vec<Document>,
+    /// Keys that the drive has, but cannot show any more.
+    damaged: Vec<(KeyId, ProtectorKind)>,
+}
+
+impl Found {
+    /// Finds every recovery key, and the external keys when they are asked for or there is nothing else.
+    fn on(unlocked: &Unlocked<'_>, external_keys: bool) -> Result<Self, Failure> {
+        let nothing = |why: &str| Failure::new(Kind::NothingToBackUp, why);
+        if unlocked.vmk().is_none() {
+            return Err(nothing(if unlocked.volume().protectors().is_empty() {
+                "the drive is not encrypted, so it has no key"
+            } else {
+                "opened by its data key alone, the drive does not show its recovery keys"
+            }));
         }
-    }
-    if external_keys || documents.is_empty() {
-        for found in unlocked.external_keys() {
-            match found.secret {
-                Some(bek) => documents.push(Document::ExternalKey(bek)),
-                None => damaged.push(found.id.short()),
+        let mut found = Self::default();
+        for Recovered { id, secret, .. } in unlocked.recovery_passwords() {
+            match secret {
+                Some(password) => {
+                    found.documents.push(Document::RecoveryPassword { key_id: id, password });
+                }
+                None => found.damaged.push((id, ProtectorKind::RecoveryPassword)),
             }
         }
+        if external_keys || found.documents.is_empty() {
+            for Recovered { id, secret, .. } in unlocked.external_keys() {
+                match secret {
+                    Some(bek) => found.documents.push(Document::ExternalKey(bek)),
+                    None => found.damaged.push((id, ProtectorKind::ExternalKey)),
+                }
+            }
+        }
+        if found.documents.is_empty() && found.damaged.is_empty() {
+            let way = "in Windows, `manage-bde -protectors -add DRIVE: -recoverypassword` adds a recovery key";
+            return Err(nothing("the drive has no recovery key and no external key").hint(way));
+        }
+        Ok(found)
     }
-    if !documents.is_empty() {
-        return Ok(documents);
-    }
-    if !damaged.is_empty() {
-        let message =
-            format!("the copies of the keys in the drive's metadata are damaged: {}", damaged.join(", "));
-        return Err(Failure::new(Kind::Damaged, message));
-    }
-    Err(Failure::new(Kind::NothingToBackUp, "the drive has no recovery key and no external key")
-        .hint("in Windows, `manage-bde -protectors -add DRIVE: -recoverypassword` adds a recovery key"))
 }
 
 /// Asks where to, as Windows does.
@@ -155,15 +161,14 @@ fn choose(target: &Target, output: &Output) -> Result<FileDestination, Failure> 
 
 fn save(
     target: &Target,
-    documents: &[Document],
+    found: &Found,
     destinations: &[FileDestination],
     output: &Output,
 ) -> Result<ExitCode, Failure> {
     let volume = &target.volume;
-    let mut copies = Vec::new();
-    let mut failed = None;
+    let (mut copies, mut failed) = (Vec::new(), None);
     for destination in destinations {
-        for document in documents {
+        for document in &found.documents {
             interrupt::check()?;
             let critical = Critical::begin();
             let result = back_up(volume, document, destination).map_err(|error| explain(error, volume));
@@ -175,7 +180,7 @@ fn save(
                     failed = failed.or(Some(failure.kind));
                 }
             }
-            copies.push(CopyReport::new(document, destination, result));
+            copies.push(CopyReport::new(document.key_id(), kind(document), Some(destination), result));
         }
     }
     output.document(&Report { drive: target.name.clone(), volume: volume.id().to_string(), copies })?;
@@ -213,16 +218,24 @@ fn explain(error: BackupError, volume: &Volume) -> Failure {
     }
 }
 
+fn kind(document: &Document) -> ProtectorKind {
+    match document {
+        Document::RecoveryPassword { .. } => ProtectorKind::RecoveryPassword,
+        Document::ExternalKey(_) => ProtectorKind::ExternalKey,
+    }
+}
+
 impl CopyReport {
-    fn new(document: &Document, destination: &impl Destination, result: Result<Proven, Failure>) -> Self {
-        let kind = match document {
-            Document::RecoveryPassword { .. } => fve::ProtectorKind::RecoveryPassword,
-            Document::ExternalKey(_) => fve::ProtectorKind::ExternalKey,
-        };
+    fn new(
+        key_id: KeyId,
+        kind: ProtectorKind,
+        destination: Option<&FileDestination>,
+        result: Result<Proven, Failure>,
+    ) -> Self {
         Self {
-            key_id: document.key_id().to_string(),
+            key_id: key_id.to_string(),
             kind: summary::kind(kind),
-            destination: destination.describe(),
+            destination: destination.map(|place| format!("file:{}", place.folder().display())),
             place: result.as_ref().ok().map(|proven| proven.copy.place.clone()),
             proven: result.is_ok(),
             error: result.err(),

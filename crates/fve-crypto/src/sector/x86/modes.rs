@@ -58,7 +58,7 @@ pub(super) fn xts<V: Lanes, const KEYS: usize, const ENCRYPT: bool>(
     data: &mut [u8],
 ) {
     let keys = keys.in_lanes::<V>(proof);
-    let Some(size) = data.len().checked_div(tweaks.len()) else { return };
+    let size = data.len() / tweaks.len();
     for (tweak, sector) in tweaks.iter().zip(data.chunks_exact_mut(size)) {
         let mut tweaks = powers::<V>(proof, tweak);
         for run in sector.chunks_exact_mut(FLIGHT * V::BLOCKS * 16) {
@@ -87,7 +87,7 @@ pub(super) fn cbc_decrypt<V: Lanes, const KEYS: usize>(
     data: &mut [u8],
 ) {
     let keys = keys.in_lanes::<V>(proof);
-    let Some(size) = data.len().checked_div(ivs.len()) else { return };
+    let size = data.len() / ivs.len();
     for (iv, sector) in ivs.iter().zip(data.chunks_exact_mut(size)) {
         let mut before = V::splat(proof, iv);
         for run in sector.chunks_exact_mut(FLIGHT * V::BLOCKS * 16) {
@@ -117,7 +117,7 @@ pub(super) fn cbc_encrypt<V: Lanes, const KEYS: usize>(
     ivs: &[Block],
     data: &mut [u8],
 ) {
-    let Some(size) = data.len().checked_div(ivs.len()) else { return };
+    let size = data.len() / ivs.len();
     let (ivs, data) = match V::BLOCKS {
         1 => (ivs, data),
         _ => chains::<V, 4, KEYS>(proof, &keys.in_lanes(proof), ivs, data, size),

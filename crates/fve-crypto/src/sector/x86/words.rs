@@ -3,7 +3,7 @@
 use std::arch::is_x86_feature_detected as has;
 use std::arch::x86_64::*;
 
-use super::super::elephant::{self, Diffuser, Words, places};
+use super::super::elephant::{self, Diffuser, Words};
 use super::super::{Kernel, Masks};
 
 /// Makes the diffuser that goes with a kernel.
@@ -207,8 +207,8 @@ impl Words for __m512i {
 }
 
 #[inline(always)]
-fn block(data: &[u8], stride: usize, at: usize, row: usize, quarter: usize) -> __m128i {
-    match places(data.len(), stride, at, row, quarter) {
+fn block(data: &[u8], stride: usize, at: usize, vector: usize, four: usize) -> __m128i {
+    match elephant::place(data.len(), stride, at, vector, four) {
         // SAFETY: the slice is as long as the register; SSE2 is part of x86-64.
         Some(place) => unsafe { _mm_loadu_si128(data[place..place + 16].as_ptr().cast()) },
         // SAFETY: SSE2 is part of x86-64.
@@ -217,8 +217,8 @@ fn block(data: &[u8], stride: usize, at: usize, row: usize, quarter: usize) -> _
 }
 
 #[inline(always)]
-fn put(block: __m128i, data: &mut [u8], stride: usize, at: usize, row: usize, quarter: usize) {
-    if let Some(place) = places(data.len(), stride, at, row, quarter) {
+fn put(block: __m128i, data: &mut [u8], stride: usize, at: usize, vector: usize, four: usize) {
+    if let Some(place) = elephant::place(data.len(), stride, at, vector, four) {
         // SAFETY: the slice is as long as the register; SSE2 is part of x86-64.
         unsafe { _mm_storeu_si128(data[place..place + 16].as_mut_ptr().cast(), block) };
     }
