@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::support::{Said, folder};
+use crate::support::{Said, folder, run_revealing, sample, to};
 
 const COMMANDS: [&str; 8] = ["status", "protectors", "backup", "verify", "read", "try", "completions", "man"];
 
@@ -87,8 +87,49 @@ fn a_reader_that_leaves_is_no_failure_and_a_full_one_is() {
     }
     let full = fs::File::options().write(true).open("/dev/full").expect("a full device");
     let mut command = lastkey_tests::program::lastkey();
-    let said = Said::of(
-        command.arg("status").arg(&crate::support::sample().drive).stdout(full).output().expect("it"),
-    );
+    let said = Said::of(command.arg("status").arg(&sample().drive).stdout(full).output().expect("it"));
     said.exits(9).says("standard output: there is no room left");
+}
+
+#[test]
+fn the_documents_fields_and_kinds_are_documented() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("docs/json.md");
+    let docs = fs::read_to_string(docs).expect("docs/json.md");
+    fn fields(value: &serde_json::Value, found: &mut Vec<String>) {
+        match value {
+            serde_json::Value::Object(map) => map.iter().for_each(|(name, value)| {
+                found.push(name.clone());
+                fields(value, found);
+            }),
+            serde_json::Value::Array(list) => list.iter().for_each(|value| fields(value, found)),
+            _ => {}
+        }
+    }
+    let sample = sample();
+    let folder = folder();
+    let (place, out) = (to(folder.path()), folder.path().join("plain.img"));
+    let mut found = Vec::new();
+    for said in [
+        lastkey!("status", sample.drive, "--json"),
+        lastkey!("status", "/no/such.img", "--json"),
+        run_revealing(
+            &[&"protectors", &sample.drive, &"--reveal", &"--json", &"--vmk-file", &sample.vmk],
+            b"",
+        ),
+        lastkey!("backup", sample.drive, "--to", place, "--vmk-file", sample.vmk, "--json"),
+        lastkey!("verify", sample.drive, sample.copy, "--json"),
+        lastkey!("read", sample.drive, "--out", out, "--vmk-file", sample.vmk, "--json"),
+        lastkey!("try", "--json"),
+    ] {
+        fields(&said.json(), &mut found);
+    }
+    assert!(found.len() > 60);
+    for name in found {
+        assert!(docs.contains(&format!("`{name}`")) || docs.contains(&format!("\"{name}\"")), "{name}");
+    }
+    let help = lastkey!("--help").out;
+    let codes = help.lines().filter_map(|line| line.trim_start().split_once("  ")?.0.parse::<u8>().ok());
+    for code in codes.skip(1) {
+        assert!(docs.contains(&format!("` | {code} | ")), "{code}");
+    }
 }

@@ -23,7 +23,7 @@ pub fn unlock<'v>(target: &'v Target, keys: &Keys, output: &Output) -> Result<Un
     let volume = &target.volume;
     let opened = match given(keys, volume)? {
         Some(keys) => first_that_opens(volume, keys),
-        None if volume.protection() != Protection::On => Ok(volume.unlock(&Key::None)?),
+        None if volume.protection() != Protection::On => volume.unlock(&Key::None).map_err(Failure::from),
         None => ask(volume, output),
     };
     let unlocked = opened.map_err(|failure| failure.about(&target.name))?;
@@ -96,6 +96,11 @@ fn is_standard_input(path: &Path) -> bool {
 }
 
 /// Reads a file that holds a key, or standard input.
+fn key_file(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
+    read_file(path).map_err(|failure| failure.about(&shown(path)))
+}
+
+/// Reads a file that may hold a key, or standard input. The error does not name it.
 pub fn read_file(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
     let mut bytes = Secret::new(Vec::new());
     let read = |from: &mut dyn Read, bytes: &mut Vec<u8>| from.take(MAX_KEY_FILE + 1).read_to_end(bytes);
@@ -104,16 +109,16 @@ pub fn read_file(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
     } else {
         File::open(path).and_then(|mut file| read(&mut file, bytes.expose_mut()))
     };
-    result.map_err(|error| Failure::from(error).about(&shown(path)))?;
+    result?;
     if bytes.expose().len() as u64 > MAX_KEY_FILE {
-        return Err(about(path, "this is too long to be a file with a key"));
+        return Err(Failure::new(Kind::WrongKey, "this is too long to be a file with a key"));
     }
     Ok(bytes)
 }
 
 /// A password file holds the password and perhaps the end of its line.
 fn password(path: &Path) -> Result<Secret<String>, Failure> {
-    let bytes = read_file(path)?;
+    let bytes = key_file(path)?;
     let text =
         text(bytes.expose()).ok_or_else(|| about(path, "a password file must be text in UTF-8 or UTF-16"))?;
     let line = text.expose().strip_suffix('\n').unwrap_or(text.expose());
@@ -144,13 +149,13 @@ fn text(bytes: &[u8]) -> Option<Secret<String>> {
 }
 
 fn bek(path: &Path) -> Result<Bek, Failure> {
-    Bek::parse(read_file(path)?.expose())
+    Bek::parse(key_file(path)?.expose())
         .map_err(|error| about(path, format!("this is no external key file (.BEK): {error}")))
 }
 
 /// Takes from a document the recovery keys that may open the volume.
 fn recovery_keys(path: &Path, volume: &Volume) -> Result<Vec<Key>, Failure> {
-    let bytes = read_file(path)?;
+    let bytes = key_file(path)?;
     let name = path.file_name().and_then(|name| name.to_str());
     let reading = document::read(name, bytes.expose());
     let own: Vec<KeyId> = volume
@@ -192,7 +197,7 @@ fn recovery_keys(path: &Path, volume: &Volume) -> Result<Vec<Key>, Failure> {
 }
 
 fn hex(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
-    let bytes = read_file(path)?;
+    let bytes = key_file(path)?;
     let bad = || about(path, "a raw key is written in hex digits, two for each byte, and nothing else");
     let mut out = Secret::new(Vec::with_capacity(64));
     let mut high = None;

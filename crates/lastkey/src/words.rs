@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn times_that_cannot_be_are_survived() {
-        assert_eq!(utc(FileTime(132_781_889_863_450_000)).as_deref(), Some("2021-10-08T18:09:46Z"));
+        assert_eq!(utc(FileTime(132_781_889_863_450_000)).as_deref(), Some("2021-10-08T17:49:46Z"));
         time(FileTime(u64::MAX));
         utc(FileTime(0));
     }

@@ -117,7 +117,8 @@ impl Found {
             }
         }
         if found.documents.is_empty() && found.damaged.is_empty() {
-            let way = "in Windows, `manage-bde -protectors -add DRIVE: -recoverypassword` adds a recovery key";
+            let way =
+                "in Windows, `manage-bde -protectors -add DRIVE: -recoverypassword` adds a recovery key";
             return Err(nothing("the drive has no recovery key and no external key").hint(way));
         }
         Ok(found)
@@ -182,6 +183,14 @@ fn save(
             }
             copies.push(CopyReport::new(document.key_id(), kind(document), Some(destination), result));
         }
+    }
+    for &(key_id, kind) in &found.damaged {
+        let what = format!("the {kind} with key ID {} is damaged in the drive's metadata", key_id.short());
+        let failure = Failure::new(Kind::Damaged, what)
+            .hint("it is not backed up: add a new one in Windows, and save that");
+        output.report(&failure);
+        failed = failed.or(Some(failure.kind));
+        copies.push(CopyReport::new(key_id, kind, None, Err(failure)));
     }
     output.document(&Report { drive: target.name.clone(), volume: volume.id().to_string(), copies })?;
     if failed.is_none() {

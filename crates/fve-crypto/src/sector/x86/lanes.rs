@@ -1,7 +1,7 @@
 //! Registers of one, two or four AES blocks, so that each kernel is written once.
 //!
-//! Every operation asks for instructions that not every processor has. Having them is a value: a
-//! register is made only from a [`Lanes::Proof`], and a proof only by asking the processor.
+//! Every operation asks for instructions that not every processor has. Having them is a value: the kernels
+//! make a register only from a [`Lanes::Proof`], and a proof is made only by asking the processor.
 
 use std::arch::is_x86_feature_detected as has;
 use std::arch::x86_64::*;

@@ -4,6 +4,8 @@
 //! shorten. What vectors can take away is the message schedules: that of the second block for many counts
 //! at once, since it does not depend on the chain, and that of the first block four words at a time, in
 //! the gaps between the rounds.
+//!
+//! All of it is inlined into the two functions at the top, which turn the instructions on.
 
 use std::arch::asm;
 use std::arch::x86_64::*;
@@ -200,92 +202,39 @@ struct Rounds {
 
 /// One round in 24 instructions. Left to itself the compiler adds in an order that makes the next round
 /// wait longer, and moves the schedule out of the gaps.
+#[rustfmt::skip]
 macro_rules! round {
     ($a:literal $b:literal $c:literal $d:literal $e:literal $f:literal $g:literal $h:literal,
      $b_xor_c:literal, $a_xor_b:literal, $place:literal) => {
         concat!(
-            "add {",
-            $h,
-            ":e}, dword ptr [{wk} + ",
-            $place,
-            " * {stride}]\n",
+            "add {", $h, ":e}, dword ptr [{wk} + ", $place, " * {stride}]\n",
             // choice: ((f ^ g) & e) ^ g
-            "mov {t:e}, {",
-            $f,
-            ":e}\n",
-            "xor {t:e}, {",
-            $g,
-            ":e}\n",
-            "and {t:e}, {",
-            $e,
-            ":e}\n",
-            "xor {t:e}, {",
-            $g,
-            ":e}\n",
-            "add {",
-            $h,
-            ":e}, {t:e}\n",
+            "mov {t:e}, {", $f, ":e}\n",
+            "xor {t:e}, {", $g, ":e}\n",
+            "and {t:e}, {", $e, ":e}\n",
+            "xor {t:e}, {", $g, ":e}\n",
+            "add {", $h, ":e}, {t:e}\n",
             // sum 1
-            "rorx {t:e}, {",
-            $e,
-            ":e}, 6\n",
-            "rorx {u:e}, {",
-            $e,
-            ":e}, 11\n",
+            "rorx {t:e}, {", $e, ":e}, 6\n",
+            "rorx {u:e}, {", $e, ":e}, 11\n",
             "xor {t:e}, {u:e}\n",
-            "rorx {u:e}, {",
-            $e,
-            ":e}, 25\n",
+            "rorx {u:e}, {", $e, ":e}, 25\n",
             "xor {t:e}, {u:e}\n",
-            "add {",
-            $h,
-            ":e}, {t:e}\n",
-            "add {",
-            $d,
-            ":e}, {",
-            $h,
-            ":e}\n",
+            "add {", $h, ":e}, {t:e}\n",
+            "add {", $d, ":e}, {", $h, ":e}\n",
             // majority: ((a ^ b) & (b ^ c)) ^ b
-            "mov {",
-            $a_xor_b,
-            ":e}, {",
-            $a,
-            ":e}\n",
-            "xor {",
-            $a_xor_b,
-            ":e}, {",
-            $b,
-            ":e}\n",
-            "and {",
-            $b_xor_c,
-            ":e}, {",
-            $a_xor_b,
-            ":e}\n",
-            "xor {",
-            $b_xor_c,
-            ":e}, {",
-            $b,
-            ":e}\n",
-            "add {",
-            $h,
-            ":e}, {",
-            $b_xor_c,
-            ":e}\n",
+            "mov {", $a_xor_b, ":e}, {", $a, ":e}\n",
+            "xor {", $a_xor_b, ":e}, {", $b, ":e}\n",
+            "and {", $b_xor_c, ":e}, {", $a_xor_b, ":e}\n",
+            "xor {", $b_xor_c, ":e}, {", $b, ":e}\n",
+            "add {", $h, ":e}, {", $b_xor_c, ":e}\n",
             // sum 0
-            "rorx {t:e}, {",
-            $a,
-            ":e}, 2\n",
-            "rorx {u:e}, {",
-            $a,
-            ":e}, 13\n",
+            "rorx {t:e}, {", $a, ":e}, 2\n",
+            "rorx {u:e}, {", $a, ":e}, 13\n",
             "xor {t:e}, {u:e}\n",
-            "rorx {u:e}, {",
-            $a,
-            ":e}, 22\n",
+            "rorx {u:e}, {", $a, ":e}, 22\n",
             "xor {t:e}, {u:e}\n",
-            "add {",
-            $h,
-            ":e}, {t:e}\n",
+            "add {", $h, ":e}, {t:e}\n",
         )
     };
 }
