@@ -28,11 +28,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("Unlocking, seconds (whole process; key stretching dominates)\n");
     let path = folder.path().join("small.img");
     volume::make(&path, SMALL, Method::AesXts128)?;
-    table(&programs, &[("recovery key", Job::UnlockByRecoveryKey), ("password", Job::UnlockByPassword)], &path, |time| {
-        format!("{:.3}", time.as_secs_f64())
-    })?;
+    table(
+        &programs,
+        &[("recovery key", Job::UnlockByRecoveryKey), ("password", Job::UnlockByPassword)],
+        &path,
+        |time| format!("{:.3}", time.as_secs_f64()),
+    )?;
 
-    println!("\nReading 1 GiB from memory, decrypted, to nowhere; MB/s of the whole process without unlocking\n");
+    println!(
+        "\nReading 1 GiB from memory, decrypted, to nowhere; MB/s of the whole process without unlocking\n"
+    );
     let path = folder.path().join("large.img");
     for method in Method::ALL {
         volume::make(&path, LARGE, method)?;
@@ -65,26 +70,38 @@ fn table(
     show: impl Fn(Duration) -> String,
 ) -> Result<(), Box<dyn Error>> {
     for (title, job) in jobs {
-        let able: Vec<_> = programs.iter().filter(|program| program.can(*job)).collect();
-        let mut times: Vec<Vec<Duration>> = vec![Vec::new(); able.len()];
+        println!("{title}");
+        let mut rows: Vec<_> = programs
+            .iter()
+            .filter(|program| program.can(*job))
+            .map(|program| (program, Vec::new()))
+            .collect();
         for round in 0..=RUNS {
-            for (program, times) in able.iter().zip(&mut times) {
-                let time = program.time(*job, volume)?;
-                // The first round warms caches.
-                if round > 0 {
-                    times.push(time);
+            let mut failed = Vec::new();
+            for (n, (program, times)) in rows.iter_mut().enumerate() {
+                match program.time(*job, volume) {
+                    // The first round warms caches.
+                    Ok(time) if round > 0 => times.push(time),
+                    Ok(_) => {}
+                    // Not every program knows every cipher.
+                    Err(error) if n > 0 => {
+                        println!("  {:<24} left out: {}", program.name(), first_line(&error.to_string()));
+                        failed.push(n);
+                    }
+                    Err(error) => return Err(error),
                 }
             }
+            failed.into_iter().rev().for_each(|n| drop(rows.remove(n)));
         }
-        let medians: Vec<_> = times.iter_mut().map(|times| median(times)).collect();
-        let own = medians.first().copied().unwrap_or_default();
-        println!("{title}");
-        for ((program, times), median) in able.iter().zip(&times).zip(&medians) {
+        let mut own = None;
+        for (program, times) in &mut rows {
+            let median = median(times);
+            let own = *own.get_or_insert(median);
             let (least, most) = (times.first().copied(), times.last().copied());
             println!(
                 "  {:<24} {:>8}   ({} to {})   lastkey takes {:.2} of its time",
                 program.name(),
-                show(*median),
+                show(median),
                 show(least.unwrap_or_default()),
                 show(most.unwrap_or_default()),
                 own.as_secs_f64() / median.as_secs_f64(),
@@ -92,6 +109,10 @@ fn table(
         }
     }
     Ok(())
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().find(|line| line.contains("libbde_")).or(text.lines().next()).unwrap_or_default()
 }
 
 fn median(times: &mut [Duration]) -> Duration {

@@ -50,7 +50,11 @@ impl Program {
             (Kind::Libbde, "bdemount"),
             (Kind::Cryptsetup, "cryptsetup"),
         ] {
-            match ["/usr/bin", "/usr/sbin"].map(|folder| Path::new(folder).join(name)).into_iter().find(|p| p.is_file()) {
+            match ["/usr/bin", "/usr/sbin"]
+                .map(|folder| Path::new(folder).join(name))
+                .into_iter()
+                .find(|p| p.is_file())
+            {
                 Some(path) => all.push(program(kind, path)),
                 None => println!("({name} is not installed, and left out)"),
             }

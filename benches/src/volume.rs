@@ -5,9 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use fve::{
-    FileTime, Front, Layout, Method, NewProtector, NewVolume, ReadAt, SectorSize, WriteAt,
-};
+use fve::{FileTime, Front, Layout, Method, NewProtector, NewVolume, ReadAt, SectorSize, WriteAt};
 use recovery_key::{RecoveryPassword, Secret};
 
 /// The password of every volume.
@@ -90,10 +88,7 @@ pub fn make(path: &Path, size: u64, method: Method) -> Result<(), Box<dyn std::e
         now: FileTime::from_unix(1_767_225_600, 0),
         layout: Layout { metadata, boot_copy: 0x11_0000, reserved: 0x11_2000 },
         front: Front::Standard { sectors_per_cluster: 8 },
-        protectors: &[
-            NewProtector::Password(&password),
-            NewProtector::RecoveryPassword(&recovery_password),
-        ],
+        protectors: &[NewProtector::Password(&password), NewProtector::RecoveryPassword(&recovery_password)],
     };
     let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
     file.set_len(size)?;

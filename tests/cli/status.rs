@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -123,7 +124,7 @@ fn a_cut_off_image_is_told_from_a_destroyed_drive() {
     let image = File::options().write(true).open(&drive).expect("the copy");
     image.set_len(places[1] + 100).expect("shorter");
     let said = lastkey!("status", drive);
-    said.exits(0).says("cut off: the last").says("metadata copy 2 of 3").says("metadata copy 3 of 3");
+    said.exits(0).says("cut off: at least").says("metadata copy 2 of 3").says("metadata copy 3 of 3");
     image.set_len(places[0]).expect("shorter");
     lastkey!("status", drive).exits(6).says("cut off before the first copy of its BitLocker metadata");
 
@@ -135,6 +136,29 @@ fn a_cut_off_image_is_told_from_a_destroyed_drive() {
     }
     let said = lastkey!("backup", drive, "--to", crate::support::to(folder.path()));
     said.exits(7).says("all three copies of the BitLocker metadata are destroyed").says("keep it unchanged");
+}
+
+#[test]
+fn a_lost_boot_sector_in_the_middle_of_a_conversion_costs_nothing() {
+    let Some(real) = lastkey_tests::real_drives() else { return };
+    let folder = folder();
+    let drive = folder.path().join("drive.img");
+    // Sparse: the drive is 1 GiB long, and nearly all of it is zeros.
+    let copied =
+        Command::new("cp").arg("--sparse=always").arg(real.join("eow_partial.bin")).arg(&drive).status();
+    assert!(copied.expect("cp runs").success());
+    let image = File::options().write(true).open(&drive).expect("the copy");
+    image.write_all_at(&[0; 512], 0).expect("written");
+    let password = file(&folder, "password", "password12!@");
+    let out = folder.path().join("out.img");
+    let said = lastkey!("read", drive, "--out", out, "--length", "268435456", "--password-file", password);
+    said.exits(0).says("the boot sector is lost");
+    let intact = lastkey_tests::open(&real.join("eow_partial.bin"));
+    let key = fve::Key::Password(recovery_key::Secret::new("password12!@".to_owned()));
+    let view = intact.unlock(&key).expect("its password").view().expect("a view");
+    let read = lastkey_tests::Image::open(&out).expect("the copy");
+    let length = 268_435_456;
+    assert_eq!(lastkey_tests::sha256(&*read, 0, length), lastkey_tests::sha256(&view, 0, length));
 }
 
 #[test]

@@ -257,6 +257,17 @@ impl Volume {
             .filter(|&size| size != 0)
     }
 
+    /// Returns the size that the volume has at the least: [`Self::expected_size`], or up to the end of
+    /// BitLocker's own areas. A source that is shorter was cut off.
+    pub fn least_size(&self) -> u64 {
+        let metadata = self.metadata();
+        let region = Metadata::region_size(metadata.information.version.get()) as u64;
+        let places = metadata.information.metadata.map(|place| (place.get(), region));
+        let boot_copy = metadata.virtualization().map(|(offset, size, _)| (offset, size));
+        let ends = places.into_iter().chain(boot_copy).map(|(start, size)| start.saturating_add(size));
+        ends.chain(self.expected_size()).max().unwrap_or(0)
+    }
+
     /// Reads the structures of a conversion that runs while the volume is in use; `None` without one.
     ///
     /// # Errors

@@ -178,21 +178,29 @@ impl Place {
     /// Searches all of it for metadata.
     fn search(&self) -> Result<Target, Failure> {
         let about = |failure: Failure| failure.about(&self.name);
-        let bar = progress::bytes(self.source.size(), "searching for BitLocker metadata");
-        let found = fve::scan(&*self.source, 0, |at| {
-            bar.set_position(at);
-            ControlFlow::Continue(())
+        let found = watched(&*self.source, "searching for BitLocker metadata", |source, watch| {
+            fve::scan(source, 0, watch)
         });
-        bar.finish_and_clear();
         let found = found.map_err(|error| about(error.into()))?.ok_or_else(|| {
             about(Failure::new(Kind::NotBitLocker, "there is no BitLocker metadata anywhere on it"))
         })?;
         let at = self.part.as_ref().map_or(0, |part| part.offset) + found.start;
         let rest = self.source.size().saturating_sub(found.start);
         let window = self.disk.clone().window(at, found.size.map_or(rest, |size| size.min(rest)));
-        let window =
-            window.ok_or_else(|| about(Failure::new(Kind::Truncated, "the volume lies beyond the end")))?;
-        let volume = Volume::open_at(Arc::new(window), found.places).map_err(|error| about(error.into()))?;
+        let window = Arc::new(
+            window.ok_or_else(|| about(Failure::new(Kind::Truncated, "the volume lies beyond the end")))?,
+        );
+        let mut volume =
+            Volume::open_at(window.clone(), found.places).map_err(|error| about(error.into()))?;
+        if volume.conversion().is_err() {
+            // A conversion was running, and the lost boot sector alone knew where its structures lie.
+            let places = watched(&*window, "searching for the state of its conversion", |source, watch| {
+                fve::scan_conversion(source, 0, watch)
+            });
+            if let Some(places) = places.map_err(|error| about(error.into()))? {
+                volume = volume.with_conversion(places);
+            }
+        }
         Ok(self.target(volume, Some(at)))
     }
 
@@ -202,10 +210,24 @@ impl Place {
     }
 }
 
+/// Runs a search with a progress bar.
+fn watched<T>(
+    source: &dyn ReadAt,
+    what: &'static str,
+    search: impl FnOnce(&dyn ReadAt, &mut dyn FnMut(u64) -> ControlFlow<()>) -> T,
+) -> T {
+    let bar = progress::bytes(source.size(), what);
+    let found = search(source, &mut |at| {
+        bar.set_position(at);
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    found
+}
+
 impl Target {
-    /// Returns how many bytes of the volume are missing at the end of an image, as far as is known.
+    /// Returns how many bytes are missing at the end of an image, at the least.
     pub fn missing(&self) -> u64 {
-        let there = self.volume.source().size();
-        self.volume.expected_size().map_or(0, |expected| expected.saturating_sub(there))
+        self.volume.least_size().saturating_sub(self.volume.source().size())
     }
 }

@@ -78,7 +78,7 @@ To see the files on it you need its password or its recovery key, the 48 digits\
 that were written down when it was encrypted. Windows asks for one of them. On\r
 other systems, and where Windows does not let you in, lastkey opens the drive:\r
 \r
-    lastkey read DRIVE FILE\r
+    lastkey read DRIVE --out FILE\r
 \r
 Do not delete anything here: the big hidden file is the data, encrypted.\r
 ";

@@ -77,7 +77,8 @@ impl VolumeSummary {
         let progress = volume.progress().map_err(|error| problems.push(error.to_string())).ok();
         let method = volume.method().map_err(|error| problems.push(error.to_string())).ok().flatten();
         if target.missing() != 0 {
-            problems.push(format!("cut off: the last {} are missing", words::size(target.missing())));
+            problems
+                .push(format!("cut off: at least {} are missing at its end", words::size(target.missing())));
         }
         if target.found_at.is_some() {
             problems.push("the boot sector is lost".to_owned());
