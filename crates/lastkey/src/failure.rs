@@ -326,7 +326,9 @@ mod tests {
 
     #[test]
     fn numbers_and_temporary_names_are_kept_from_people() {
-        assert_eq!(reason(&io::Error::from_raw_os_error(5)), "Input/output error");
+        // EIO, and Windows' ERROR_INVALID_PARAMETER: neither has words of ours.
+        let said = reason(&io::Error::from_raw_os_error(if cfg!(windows) { 87 } else { 5 }));
+        assert!(!said.is_empty() && !said.contains("os error"), "{said}");
         let inside = io::Error::new(io::ErrorKind::PermissionDenied, "EACCES at path \"/x/.lastkey-3kd\"");
         assert_eq!(reason(&inside), "the rights to do this are missing");
     }
