@@ -118,14 +118,28 @@ pub struct Sample {
     pub key_id: String,
 }
 
-/// Returns the sample drive, made once.
+/// Returns the sample drive, which the first process that asks makes for all: every test may run in its own.
 pub fn sample() -> &'static Sample {
     static SAMPLE: OnceLock<Sample> = OnceLock::new();
     SAMPLE.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("cli-sample");
-        let _ = fs::remove_dir_all(&folder);
-        let made = lastkey!("try", "--keep", folder, "--json");
-        let made = made.exits(0).json();
+        let lock = fs::File::create(folder.with_extension("lock")).expect("a lock file");
+        lock.lock().expect("a lock");
+        let made = folder.join("made.json");
+        let time = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+        // One of an older program may not be what this one makes.
+        if time(&made) <= time(program::path()) {
+            let _ = fs::remove_dir_all(&folder);
+            let said = lastkey!("try", "--keep", folder, "--json");
+            fs::write(&made, &said.exits(0).out).expect("written");
+        }
+        let made = fs::read(&made).expect("what was made");
+        Sample::at(&folder, &serde_json::from_slice(&made).expect("a document"))
+    })
+}
+
+impl Sample {
+    fn at(folder: &Path, made: &Value) -> Self {
         let path = |name: &str| PathBuf::from(made[name].as_str().expect("a path"));
         let (drive, copy) = (path("drive"), path("copy"));
         let volume = lastkey_tests::open(&drive);
@@ -140,12 +154,15 @@ pub fn sample() -> &'static Sample {
         let fvek = hex(unlocked.fvek().expect("a key").expose());
         let write = |name: &str, text: &str| {
             let path = folder.join(name);
-            fs::write(&path, text).expect("written");
+            // Another process may be reading what an earlier one wrote.
+            if fs::read(&path).ok().as_deref() != Some(text.as_bytes()) {
+                fs::write(&path, text).expect("written");
+            }
             path
         };
         // Hex as people paste it: in capitals, with spaces and line breaks.
         let (first, second) = vmk.split_at(31);
-        let sample = Sample {
+        let sample = Self {
             password: folder.join("password.txt"),
             digits: write("digits.txt", &digits),
             vmk: write("vmk.hex", &format!(" {first} \r\n\t{}\n\n", second.to_uppercase())),
@@ -156,7 +173,7 @@ pub fn sample() -> &'static Sample {
         };
         let _ = SECRETS.set(vec![bare(&digits), vmk, fvek]);
         sample
-    })
+    }
 }
 
 /// Returns a folder that is gone after the test.

@@ -5,13 +5,18 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Returns `lastkey`, built just as these tests are, with no arguments yet.
+/// Returns `lastkey` with no arguments yet.
+pub fn lastkey() -> Command {
+    Command::new(path())
+}
+
+/// Returns where `lastkey` is, built just as these tests are.
 ///
 /// # Panics
 /// When it cannot be built.
-pub fn lastkey() -> Command {
+pub fn path() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    let program = PROGRAM.get_or_init(|| {
+    PROGRAM.get_or_init(|| {
         // This test is target/PROFILE/deps/NAME-HASH.
         let own = env::current_exe().expect("a path");
         let folder = own.parent().and_then(Path::parent).expect("a folder");
@@ -24,6 +29,5 @@ pub fn lastkey() -> Command {
         }
         assert!(build.status().expect("cargo").success(), "lastkey cannot be built");
         folder.join("lastkey")
-    });
-    Command::new(program)
+    })
 }
