@@ -1,7 +1,8 @@
 //! lastkey and other BitLocker readers, side by side in one run: whole processes, in turn, on volumes
 //! in memory. Prints medians and ratios, never a verdict.
 //!
-//! `cargo run --release -p lastkey-benches` (Debian: `apt-get install dislocker cryptsetup-bin libbde-utils`)
+//! `cargo run --release -p lastkey-benches --bin side-by-side`
+//! (Debian: `apt-get install dislocker cryptsetup-bin libbde-utils`)
 
 mod peers;
 mod volume;
