@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{DeviceNumber, platform};
+use crate::{DeviceNumber, Signature, platform};
 
 /// A drive that is attached: a partition, or a whole disk that has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct Attached {
     pub model: Option<String>,
     /// The label of the file system. A locked BitLocker drive shows none.
     pub label: Option<String>,
+    /// What is on it: mostly a file system. `None` when that cannot be known, mostly for want of rights.
+    pub content: Option<Signature>,
     /// The name that the partition table gives it.
     pub partition_name: Option<String>,
     /// Whether it is a stick, a card or another drive that people unplug.
@@ -38,6 +40,21 @@ pub struct Attached {
     pub backing_file: Option<PathBuf>,
     /// Whether it is a BitLocker drive; `None` when that cannot be known, mostly for want of rights.
     pub is_bitlocker: Option<bool>,
+    /// The number by which Linux, since 5.15, tells this disk from all that are plugged in before and
+    /// after it.
+    pub sequence: Option<u64>,
+}
+
+impl Attached {
+    /// Looks at the drive again: where it is mounted now. `None` when it was taken out, even if another
+    /// one is there in its place.
+    pub fn again(&self) -> Option<Self> {
+        platform::attached_as(self).filter(|now| now.is_same(self))
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        (self.number, self.size, self.sequence) == (other.number, other.size, other.sequence)
+    }
 }
 
 /// Lists the drives that are attached, in the order of their names.

@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use fve::ReadAt;
 
-use crate::signature::is_bitlocker;
-use crate::{Attached, Layer, MountedAt, Source, Use};
+use crate::{Attached, Layer, MountedAt, Signature, Source, Use, signature};
 
 pub fn attached() -> Vec<Attached> {
     let mut drives: Vec<_> = devices().into_iter().filter_map(|(path, _)| drive(path)).collect();
@@ -16,16 +15,20 @@ pub fn attached() -> Vec<Attached> {
     drives
 }
 
+pub fn attached_as(drive: &Attached) -> Option<Attached> {
+    drive.path.exists().then(|| self::drive(drive.path.clone()))?
+}
+
 /// Describes the partition `diskNsM`.
 fn drive(path: PathBuf) -> Option<Attached> {
     let name = path.file_name()?.to_str()?.to_owned();
     let parent = disk_of(&name)?.to_owned();
     let source = Source::open(&path).ok();
-    let mut sector = [0; 512];
-    let read = source.as_ref().is_some_and(|source| source.read_at(0, &mut sector).is_ok());
+    let content = source.as_ref().and_then(|source| signature(source).ok());
     Some(Attached {
         size: source.as_ref().map_or(0, ReadAt::size),
-        is_bitlocker: read.then(|| is_bitlocker(&sector)),
+        is_bitlocker: content.map(|content| content == Signature::BitLocker),
+        content,
         parent: Some(parent),
         name,
         path,

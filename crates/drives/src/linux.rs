@@ -19,6 +19,10 @@ pub fn attached() -> Vec<Attached> {
     System::here().attached()
 }
 
+pub fn attached_as(drive: &Attached) -> Option<Attached> {
+    System::here().attached_as(drive)
+}
+
 pub fn lies_on(path: &Path) -> io::Result<Vec<Layer>> {
     System::here().lies_on(path)
 }

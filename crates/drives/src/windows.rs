@@ -6,11 +6,14 @@ use std::path::{Component, Path, PathBuf, Prefix};
 
 use fve::ReadAt;
 
-use crate::signature::is_bitlocker;
-use crate::{Attached, Layer, MountedAt, OpenError, Source, Use};
+use crate::{Attached, Layer, MountedAt, OpenError, Signature, Source, Use, signature};
 
 pub fn attached() -> Vec<Attached> {
     ('A'..='Z').filter_map(drive).collect()
+}
+
+pub fn attached_as(drive: &Attached) -> Option<Attached> {
+    self::drive(drive.name.chars().next()?)
 }
 
 /// Describes the drive with a letter: known to be there even when its opening is refused.
@@ -22,13 +25,11 @@ fn drive(letter: char) -> Option<Attached> {
         Err(OpenError::NotPermitted { .. } | OpenError::InUse { .. }) => None,
         Err(_) => return None,
     };
-    let looks_like_bitlocker = |source: &Source| {
-        let mut sector = [0; 512];
-        source.read_at(0, &mut sector).is_ok() && is_bitlocker(&sector)
-    };
+    let content = source.as_ref().and_then(|source| signature(source).ok());
     Some(Attached {
         size: source.as_ref().map_or(0, ReadAt::size),
-        is_bitlocker: source.as_ref().is_some_and(looks_like_bitlocker).then_some(true),
+        is_bitlocker: (content == Some(Signature::BitLocker)).then_some(true),
+        content,
         mounted_at: vec![format!("{name}\\").into()],
         name,
         path,

@@ -4,6 +4,7 @@
 //! salt, and a 64-bit count, little-endian. The last of them is the key that opens the protector.
 
 mod kernel;
+pub mod many;
 mod safe;
 #[cfg(target_arch = "x86_64")]
 mod x86;
@@ -36,15 +37,9 @@ pub fn stretch_with(
     salt: &[u8; 16],
     rounds: u32,
 ) -> Secret<[u8; 32]> {
-    let mut chain = Chain { last: [0; 8], initial: [0; 8], salt: [0; 4] };
-    read_words(&mut chain.initial, initial.expose());
-    read_words(&mut chain.salt, salt);
+    let mut chain = Chain::new(initial, salt);
     kernel.run(&mut chain, rounds);
-    let mut key = Secret::new([0; 32]);
-    for (bytes, word) in key.expose_mut().as_chunks_mut().0.iter_mut().zip(chain.last) {
-        *bytes = word.to_be_bytes();
-    }
-    key
+    chain.key()
 }
 
 /// Stretches the 16 bytes of a recovery password (its eight numbers divided by 11, little-endian).
@@ -76,6 +71,22 @@ struct Chain {
 }
 
 impl Chain {
+    fn new(initial: &Secret<[u8; 32]>, salt: &[u8; 16]) -> Self {
+        let mut chain = Self { last: [0; 8], initial: [0; 8], salt: [0; 4] };
+        read_words(&mut chain.initial, initial.expose());
+        read_words(&mut chain.salt, salt);
+        chain
+    }
+
+    /// The last hash.
+    fn key(&self) -> Secret<[u8; 32]> {
+        let mut key = Secret::new([0; 32]);
+        for (bytes, word) in key.expose_mut().as_chunks_mut().0.iter_mut().zip(self.last) {
+            *bytes = word.to_be_bytes();
+        }
+        key
+    }
+
     /// The second block of the message with this count.
     fn second_block(&self, count: u32) -> [u32; 16] {
         let mut block = [0; 16];
@@ -90,6 +101,19 @@ impl Chain {
 /// The state before the first block: FIPS 180-4, section 5.3.3.
 const START: [u32; 8] =
     [0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19];
+
+/// The constants of the rounds: FIPS 180-4, section 4.2.2.
+#[rustfmt::skip]
+const K: [u32; 64] = [
+    0x428a_2f98, 0x7137_4491, 0xb5c0_fbcf, 0xe9b5_dba5, 0x3956_c25b, 0x59f1_11f1, 0x923f_82a4, 0xab1c_5ed5,
+    0xd807_aa98, 0x1283_5b01, 0x2431_85be, 0x550c_7dc3, 0x72be_5d74, 0x80de_b1fe, 0x9bdc_06a7, 0xc19b_f174,
+    0xe49b_69c1, 0xefbe_4786, 0x0fc1_9dc6, 0x240c_a1cc, 0x2de9_2c6f, 0x4a74_84aa, 0x5cb0_a9dc, 0x76f9_88da,
+    0x983e_5152, 0xa831_c66d, 0xb003_27c8, 0xbf59_7fc7, 0xc6e0_0bf3, 0xd5a7_9147, 0x06ca_6351, 0x1429_2967,
+    0x27b7_0a85, 0x2e1b_2138, 0x4d2c_6dfc, 0x5338_0d13, 0x650a_7354, 0x766a_0abb, 0x81c2_c92e, 0x9272_2c85,
+    0xa2bf_e8a1, 0xa81a_664b, 0xc24b_8b70, 0xc76c_51a3, 0xd192_e819, 0xd699_0624, 0xf40e_3585, 0x106a_a070,
+    0x19a4_c116, 0x1e37_6c08, 0x2748_774c, 0x34b0_bcb5, 0x391c_0cb3, 0x4ed8_aa4a, 0x5b9c_ca4f, 0x682e_6ff3,
+    0x748f_82ee, 0x78a5_636f, 0x84c8_7814, 0x8cc7_0208, 0x90be_fffa, 0xa450_6ceb, 0xbef9_a3f7, 0xc671_78f2,
+];
 
 fn read_words(words: &mut [u32], bytes: &[u8]) {
     for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {

@@ -7,11 +7,12 @@
 //! ```
 //! [`Volume::open`] reads what can be known without a key; [`Volume::unlock`] takes a [`Key`] and gives
 //! an [`Unlocked`] volume with its keys and its decrypted [`View`]; [`Volume::prove`] does the same and
-//! returns a [`Proof`]. [`scan`] finds a volume whose boot sector is lost.
+//! returns a [`Proof`]. [`RecoveryLocks`] tries many recovery passwords. [`scan`] finds a volume whose boot sector is lost.
 //!
 //! The crate opens no files and asks nobody: it takes [`ReadAt`] and gives values.
 
 pub mod boot_sector;
+mod candidates;
 pub mod conversion;
 mod create;
 pub mod datum;
@@ -23,12 +24,14 @@ mod protector;
 mod prove;
 mod scan;
 mod sealed;
+mod snapshot;
 mod time;
 mod unlock;
 mod unlocked;
 mod view;
 mod volume;
 
+pub use candidates::RecoveryLocks;
 pub use create::{
     BOOT_BLOCK, CreateError, Created, Front, Layout, METADATA_REGION, NewVolume, RESERVED_AREA,
 };
@@ -39,6 +42,7 @@ pub use new_protector::NewProtector;
 pub use protector::{BackupInformation, Protector, ProtectorKind};
 pub use prove::{Proof, ProofError};
 pub use scan::{Found, scan, scan_conversion};
+pub use snapshot::{Snapshot, SnapshotError};
 pub use time::FileTime;
 pub use unlock::{Key, UnlockError};
 pub use unlocked::{Recovered, Unlocked};

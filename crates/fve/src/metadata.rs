@@ -167,6 +167,12 @@ impl Metadata {
         out
     }
 
+    /// Returns how many bytes of the region are in use: all up to the end of the hash's datum.
+    pub(crate) fn used(&self) -> usize {
+        let hash = self.rest.first_chunk().map_or(0, |&size| usize::from(u16::from_le_bytes(size)));
+        self.checked_part().expose().len() + VALIDATION_HEADER + hash
+    }
+
     fn checked_part(&self) -> Secret<Vec<u8>> {
         let mut out = Secret::new(Vec::with_capacity(Self::region_size(self.information.version.get())));
         let bytes = out.expose_mut();

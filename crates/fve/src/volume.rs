@@ -240,13 +240,7 @@ impl Volume {
 
     /// Returns whether the volume asks for a key.
     pub fn protection(&self) -> Protection {
-        if self.state() == State::Decrypted {
-            Protection::Off
-        } else if self.protectors().iter().any(|protector| protector.kind == ProtectorKind::ClearKey) {
-            Protection::Suspended
-        } else {
-            Protection::On
-        }
+        protection(self.metadata())
     }
 
     /// Returns the size that the volume has when nothing is cut off, when the metadata knows it.
@@ -337,6 +331,16 @@ impl Volume {
 }
 
 /// Returns the key protectors that metadata lists.
+pub(crate) fn protection(metadata: &Metadata) -> Protection {
+    if State::from(metadata.information.state.get()) == State::Decrypted {
+        Protection::Off
+    } else if protectors(metadata).iter().any(|protector| protector.kind == ProtectorKind::ClearKey) {
+        Protection::Suspended
+    } else {
+        Protection::On
+    }
+}
+
 pub(crate) fn protectors(metadata: &Metadata) -> Vec<Protector<'_>> {
     metadata.datums.iter().filter_map(Protector::from_datum).collect()
 }

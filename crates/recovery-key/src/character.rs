@@ -82,7 +82,7 @@ const ZEROS: [char; 77] = [
 ];
 
 /// Returns the value of a decimal digit of any script.
-pub(crate) fn decimal(c: char) -> Option<u8> {
+pub fn decimal(c: char) -> Option<u8> {
     if c.is_ascii() {
         return c.is_ascii_digit().then(|| c as u8 - b'0');
     }
@@ -144,7 +144,7 @@ pub(crate) fn is_dash(c: char) -> bool {
 /// Says whether a character has no shape of its own: direction marks, joiners, byte order marks.
 ///
 /// Text in right-to-left languages has direction marks around its digits.
-pub(crate) fn is_invisible(c: char) -> bool {
+pub fn is_invisible(c: char) -> bool {
     matches!(c,
         '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
         | '\u{fe00}'..='\u{fe0f}' | '\u{feff}')
@@ -154,7 +154,7 @@ pub(crate) fn is_invisible(c: char) -> bool {
 ///
 /// Besides spaces and dashes: what barcode scanners type for a dash on a foreign keyboard layout,
 /// and the punctuation people use in its place.
-pub(crate) fn is_separator(c: char) -> bool {
+pub fn is_separator(c: char) -> bool {
     c.is_whitespace()
         || is_dash(c)
         || is_invisible(c)

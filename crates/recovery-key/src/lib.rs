@@ -4,11 +4,12 @@
 //! - [`KeyId`] says which recovery key a drive asks for; [`KeyIdPrefix`] is as much of it as is known.
 //! - [`document`] reads whatever text or file a key was kept in, and writes Windows' own text file.
 //! - [`bek`] is the external key file.
+//! - [`character`] is what a single typed character means.
 //!
 //! Nothing here opens files or knows an operating system; secrets live in [`Secret`].
 
 pub mod bek;
-mod character;
+pub mod character;
 pub mod dataset;
 pub mod document;
 mod group;

@@ -75,6 +75,11 @@ impl Block {
         self.is_set("ro")
     }
 
+    /// Returns the number of a disk that no other disk gets before the computer starts again.
+    pub fn sequence(&self) -> Option<u64> {
+        self.read("diskseq")?.parse().ok()
+    }
+
     /// Returns whether it is a second way to a disk, for the kernel's own use.
     pub fn is_hidden(&self) -> bool {
         self.is_set("hidden")

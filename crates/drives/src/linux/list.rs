@@ -2,13 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use fve::ReadAt;
-
 use super::block::Block;
 use super::mounts::Mount;
 use super::{System, udev};
-use crate::signature::is_bitlocker;
-use crate::{Attached, Source};
+use crate::{Attached, Signature, Source, signature};
 
 impl System {
     pub(super) fn attached(&self) -> Vec<Attached> {
@@ -18,10 +15,19 @@ impl System {
         // A disk that sleeps takes seconds to answer; so all are asked at once.
         std::thread::scope(|scope| {
             for drive in drives.iter_mut().filter(|drive| drive.is_bitlocker.is_none()) {
-                scope.spawn(|| drive.is_bitlocker = self.looks_like_bitlocker(&drive.path));
+                scope.spawn(|| self.look_into(drive));
             }
         });
         drives
+    }
+
+    pub(super) fn attached_as(&self, drive: &Attached) -> Option<Attached> {
+        let block = self.block_numbered(drive.number?)?;
+        let mut drive = self.drive(&block, &self.mounts())?;
+        if drive.is_bitlocker.is_none() {
+            self.look_into(&mut drive);
+        }
+        Some(drive)
     }
 
     /// Describes a device, when it is a drive.
@@ -58,6 +64,7 @@ impl System {
             vendor: hardware.vendor(),
             model: hardware.model(),
             is_bitlocker: known(&hints),
+            content: hints.signature(),
             label: hints.label,
             partition_name: hints.partition_name.or_else(|| block.partition_name()),
             removable: hardware.is_removable(),
@@ -66,13 +73,17 @@ impl System {
             opened_as,
             parent: parent.map(|parent| parent.name),
             backing_file,
+            sequence: hardware.sequence(),
         })
     }
 
-    fn looks_like_bitlocker(&self, path: &Path) -> Option<bool> {
-        let mut sector = [0; 512];
-        Source::open(&self.at(path)).ok()?.read_at(0, &mut sector).ok()?;
-        Some(is_bitlocker(&sector))
+    /// Finds out what udev does not tell.
+    fn look_into(&self, drive: &mut Attached) {
+        let Ok(source) = Source::open(&self.at(&drive.path)) else { return };
+        if let Ok(found) = signature(&source) {
+            drive.is_bitlocker = Some(found == Signature::BitLocker);
+            drive.content = Some(found);
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::System;
-use crate::{Attached, DeviceNumber, Layer, Opener, Use, opened_bitlocker};
+use crate::{Attached, DeviceNumber, Layer, Opener, Signature, Use, opened_bitlocker};
 
 /// The folders of a made computer, gone when dropped.
 struct Computer {
@@ -142,6 +142,25 @@ fn udev_is_believed_and_otherwise_the_first_sector_is_read() {
     assert_eq!(known, [Some(true), Some(false), Some(true), None]);
     assert_eq!(drives[0].partition_name.as_deref(), Some("Basic data"));
     assert_eq!(drives[1].label.as_deref(), Some("My Files"));
+    let contents: Vec<_> = drives.iter().map(|drive| drive.content).collect();
+    let (bitlocker, ntfs) = (Some(Signature::BitLocker), Some(Signature::Ntfs));
+    assert_eq!(contents, [bitlocker, ntfs, bitlocker, None]);
+}
+
+#[test]
+fn another_disk_in_the_same_place_is_another_disk() {
+    let mut computer = laptop();
+    computer.put(&format!("sys/devices/{STICK}/diskseq"), "7\n");
+    let stick = computer.attached().pop().expect("the stick");
+    assert_eq!(stick.sequence, Some(7));
+    let point = computer.mount("8:16", "media/stick", "vfat /dev/sdb rw");
+    let again = computer.system().attached_as(&stick).expect("it is there");
+    assert!(again.is_same(&stick));
+    assert_eq!(again.mounted_at, [point]);
+    computer.put(&format!("sys/devices/{STICK}/diskseq"), "8\n");
+    assert!(!computer.system().attached_as(&stick).is_some_and(|other| other.is_same(&stick)));
+    fs::remove_file(computer.root().join("sys/dev/block/8:16")).expect("a link");
+    assert_eq!(computer.system().attached_as(&stick), None);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! What udev has found out about a device: `/run/udev/data/b8:3`, lines of `E:KEY=value`.
 
 use super::{System, text};
-use crate::DeviceNumber;
+use crate::{DeviceNumber, Signature};
 
 /// What udev says that matters here.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Hints {
     /// `ntfs`, `vfat`, `BitLocker`, `crypto_LUKS`...
     pub content: Option<String>,
+    /// `FAT32`, `1.0`...
+    pub version: Option<String>,
     pub label: Option<String>,
     pub partition_name: Option<String>,
 }
@@ -29,9 +31,37 @@ impl Hints {
         };
         Self {
             content: value("ID_FS_TYPE"),
+            version: value("ID_FS_VERSION"),
             label: value("ID_FS_LABEL_ENC"),
             partition_name: value("ID_PART_ENTRY_NAME"),
         }
+    }
+
+    /// Returns what udev found on the device, if that has a name here.
+    pub fn signature(&self) -> Option<Signature> {
+        Some(match (self.content.as_deref()?, self.version.as_deref()) {
+            ("vfat", Some("FAT12")) => Signature::Fat12,
+            ("vfat", Some("FAT16")) => Signature::Fat16,
+            ("vfat", _) => Signature::Fat32,
+            ("exfat", _) => Signature::ExFat,
+            ("ntfs", _) => Signature::Ntfs,
+            ("ReFS", _) => Signature::ReFs,
+            ("ext2", _) => Signature::Ext2,
+            ("ext3", _) => Signature::Ext3,
+            ("ext4", _) => Signature::Ext4,
+            ("xfs", _) => Signature::Xfs,
+            ("btrfs", _) => Signature::Btrfs,
+            ("apfs", _) => Signature::Apfs,
+            ("hfsplus", _) => Signature::HfsPlus,
+            ("iso9660", _) => Signature::Iso9660,
+            ("BitLocker", _) => Signature::BitLocker,
+            ("crypto_LUKS", Some("1")) => Signature::Luks1,
+            ("crypto_LUKS", _) => Signature::Luks2,
+            ("LVM2_member", _) => Signature::Lvm2,
+            ("linux_raid_member", _) => Signature::MdRaid,
+            ("swap", _) => Signature::Swap,
+            _ => return None,
+        })
     }
 }
 
@@ -67,5 +97,6 @@ mod tests {
         assert_eq!(hints.content.as_deref(), Some("ntfs"));
         assert_eq!(hints.label.as_deref(), Some("Müller /ä\u{fffd}\\x"));
         assert_eq!(hints.partition_name, None);
+        assert_eq!(hints.signature(), Some(Signature::Ntfs));
     }
 }

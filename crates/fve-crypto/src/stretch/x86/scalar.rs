@@ -13,8 +13,7 @@ use std::hint::black_box;
 
 use zeroize::Zeroize;
 
-use super::super::{Chain, START};
-use super::K;
+use super::super::{Chain, K, START};
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
 pub(super) fn run_avx2(chain: &mut Chain, rounds: u32) {

@@ -5,8 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::super::{Chain, START};
-use super::K;
+use super::super::{Chain, K, START};
 
 #[target_feature(enable = "sha,sse4.1,ssse3")]
 pub(super) fn run(chain: &mut Chain, rounds: u32) {
@@ -28,7 +27,7 @@ pub(super) fn run(chain: &mut Chain, rounds: u32) {
 }
 
 /// The state as the instructions want it: a, b, e, f and c, d, g, h, each from the highest word down.
-type State = [__m128i; 2];
+pub(super) type State = [__m128i; 2];
 
 #[inline]
 #[target_feature(enable = "sha,sse4.1,ssse3")]
@@ -59,7 +58,7 @@ fn four_rounds([abef, cdgh]: &mut State, block: __m128i, quad: usize) {
 /// Sorts a, b, c, d and e, f, g, h into a [`State`].
 #[inline]
 #[target_feature(enable = "sse4.1,ssse3")]
-fn pack(abcd: __m128i, efgh: __m128i) -> State {
+pub(super) fn pack(abcd: __m128i, efgh: __m128i) -> State {
     let badc = _mm_shuffle_epi32::<0b10_11_00_01>(abcd);
     let hgfe = _mm_shuffle_epi32::<0b00_01_10_11>(efgh);
     [_mm_alignr_epi8::<8>(badc, hgfe), _mm_blend_epi16::<0xf0>(hgfe, badc)]
@@ -68,7 +67,7 @@ fn pack(abcd: __m128i, efgh: __m128i) -> State {
 /// Sorts a [`State`] into a, b, c, d and e, f, g, h.
 #[inline]
 #[target_feature(enable = "sse4.1,ssse3")]
-fn unpack([abef, cdgh]: State) -> [__m128i; 2] {
+pub(super) fn unpack([abef, cdgh]: State) -> [__m128i; 2] {
     let abef = _mm_shuffle_epi32::<0b00_01_10_11>(abef);
     let ghcd = _mm_shuffle_epi32::<0b10_11_00_01>(cdgh);
     [_mm_blend_epi16::<0xf0>(abef, ghcd), _mm_alignr_epi8::<8>(ghcd, abef)]
@@ -76,7 +75,7 @@ fn unpack([abef, cdgh]: State) -> [__m128i; 2] {
 
 #[inline]
 #[target_feature(enable = "sse2")]
-fn words(words: &[u32], from: usize) -> __m128i {
+pub(super) fn words(words: &[u32], from: usize) -> __m128i {
     // SAFETY: the slice is as long as the register; unaligned access is allowed.
     unsafe { _mm_loadu_si128(words[from..from + 4].as_ptr().cast()) }
 }
