@@ -1,5 +1,7 @@
 //! Checksums for the targets whose parsers would otherwise turn every input away at the door.
 
+pub mod files;
+
 /// Puts the CRC-32 behind a metadata region's checked part, whose length its header gives.
 pub fn seal_metadata(region: &mut [u8]) {
     let Some(&[size_low, size_high, version, _]) = region.get(8..12).and_then(|part| part.first_chunk())

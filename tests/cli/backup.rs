@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::process::Command;
 
@@ -16,11 +16,18 @@ fn file_name() -> String {
     format!("BitLocker Recovery Key {}.TXT", sample().key_id)
 }
 
+/// Returns the names in a folder but that of the metadata, which is there once beside the keys.
+fn keys(folder: &Path) -> Vec<String> {
+    let (snapshots, keys): (Vec<_>, _) = names(folder).into_iter().partition(|name| name.ends_with(".fve"));
+    assert_eq!(snapshots.len(), usize::from(!keys.is_empty()), "{snapshots:?}");
+    keys
+}
+
 #[test]
 fn a_copy_is_saved_read_back_and_proven() {
     let folder = folder();
     backup(folder.path()).exits(0).says("backed up and proven").says(&sample().key_id[..8]);
-    assert_eq!(names(folder.path()), [file_name()]);
+    assert_eq!(keys(folder.path()), [file_name()]);
     let copy = folder.path().join(file_name());
     assert_eq!(fs::metadata(&copy).expect("the copy").permissions().mode() & 0o777, 0o600);
     lastkey!("verify", sample().drive, copy).exits(0);
@@ -44,7 +51,12 @@ fn the_report_for_programs_says_where_each_copy_is() {
         );
         said.exits(code).json()["copies"].as_array().expect("a list").clone()
     };
-    for (copy, folder) in copies(0).iter().zip(&folders) {
+    let made = copies(0);
+    let (snapshots, made): (Vec<_>, Vec<_>) = made.iter().partition(|copy| copy["kind"] == "snapshot");
+    for snapshot in snapshots {
+        assert_eq!((&snapshot["proven"], &snapshot["standing"]), (&false.into(), &"intact".into()));
+    }
+    for (copy, folder) in made.iter().zip(&folders) {
         assert_eq!((&copy["proven"], &copy["error"]), (&true.into(), &serde_json::Value::Null));
         assert_eq!(copy["destination"], *format!("file:{}", folder.path().display()));
         assert_eq!(copy["place"], *folder.path().join(file_name()).to_str().expect("text"));
@@ -57,7 +69,8 @@ fn the_report_for_programs_says_where_each_copy_is() {
     fs::remove_file(folders[1].path().join(file_name())).expect("removed");
     let again = copies(11);
     assert_eq!((&again[0]["proven"], &again[0]["error"]["kind"]), (&false.into(), &"already-there".into()));
-    assert_eq!(again[1]["proven"], true);
+    assert_eq!(again[1]["standing"], "intact", "the metadata that is there already is the drive's");
+    assert_eq!(again[2]["proven"], true);
 }
 
 #[test]
@@ -71,7 +84,7 @@ fn a_file_that_is_there_already_is_left_as_it_is_and_judged() {
     fs::write(&copy, "mine").expect("written");
     backup(folder.path()).exits(11).says("does not open the drive");
     assert_eq!(fs::read(&copy).expect("the copy"), b"mine");
-    assert_eq!(names(folder.path()), [file_name()]);
+    assert_eq!(keys(folder.path()), [file_name()]);
 }
 
 #[test]
@@ -134,7 +147,8 @@ fn a_full_disk_gets_no_half_copy() {
     backup(folder.path()).exits(9).says("no room left");
     assert_eq!(names(folder.path()), ["fill"]);
     fs::remove_file(folder.path().join("fill")).expect("removed");
-    backup(folder.path()).exits(0).says("this folder is in memory");
+    backup(folder.path()).exits(0).says("this folder is in memory").says("metadata was not saved");
+    assert_eq!(names(folder.path()), [file_name()]);
 }
 
 #[test]
@@ -178,9 +192,9 @@ fn drives_without_a_recovery_key_say_so_or_give_their_external_key() {
     let to = to(place.path());
     lastkey!("backup", images.join("decrypted.bin"), "--to", to).exits(16).says("is not encrypted");
     backup("recovery_key.bin", &[]).exits(0).says("external key  key ID 99B0081A");
-    assert_eq!(names(place.path()), ["99B0081A-60B6-47E4-8482-DEA46EE1891D.BEK"]);
+    assert_eq!(keys(place.path()), ["99B0081A-60B6-47E4-8482-DEA46EE1891D.BEK"]);
     backup("recovery_password.bin", &["--external-keys"]).exits(0).says("key ID 3C116B76");
-    assert_eq!(names(place.path()).len(), 2);
+    assert_eq!(names(place.path()).iter().filter(|name| !name.ends_with(".fve")).count(), 2);
 }
 
 #[test]
@@ -190,9 +204,39 @@ fn folders_may_have_any_name() {
         let place = folder.path().join(std::ffi::OsStr::from_bytes(name));
         fs::create_dir(&place).expect("a folder");
         backup(&place).exits(0);
-        assert_eq!(names(&place), [file_name()]);
+        assert_eq!(keys(&place), [file_name()]);
     }
     let link = folder.path().join("link");
     std::os::unix::fs::symlink(folder.path().join("two words"), &link).expect("a link");
     backup(&link).exits(11);
+}
+
+#[test]
+fn the_metadata_is_kept_beside_the_key_byte_for_byte() {
+    let Some(images) = lastkey_tests::real_drives() else { return };
+    for known in &lastkey_tests::known::DRIVES {
+        let (Some(password), [_, ..]) = (known.password, known.recovery_passwords) else { continue };
+        let (place, drive) = (folder(), images.join(known.file));
+        let password = crate::support::file(&place, "password", password);
+        let folder = place.path().join("copies");
+        fs::create_dir(&folder).expect("a folder");
+        lastkey!("backup", drive, "--to", to(&folder), "--password-file", password).exits(0);
+        let name = names(&folder).into_iter().find(|name| name.ends_with(".fve")).expect("a snapshot");
+        let snapshot = fs::read(folder.join(&name)).expect("the snapshot");
+        let volume = &lastkey!("status", drive, "--json").json()["drives"][0]["volume"];
+        assert!(name.contains(&volume["id"].as_str().expect("an ID").to_uppercase()), "{name}");
+        let at = volume["metadata_copies"][0]["offset"].as_u64().expect("a place");
+        let mut region = vec![0; snapshot.len()];
+        fs::File::open(&drive).and_then(|file| file.read_exact_at(&mut region, at)).expect("read");
+        assert!(snapshot == region, "{}", known.file);
+    }
+}
+
+#[test]
+fn a_suspended_drives_metadata_is_not_kept() {
+    let Some(images) = lastkey_tests::real_drives() else { return };
+    let place = folder();
+    let said = lastkey!("backup", images.join("win7_partial.bin"), "--to", to(place.path()));
+    said.exits(0).says("its key lies in its metadata in clear");
+    assert!(names(place.path()).iter().all(|name| !name.ends_with(".fve")), "{:?}", names(place.path()));
 }

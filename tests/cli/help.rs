@@ -5,7 +5,20 @@ use std::path::Path;
 
 use crate::support::{Said, folder, run_revealing, sample, to};
 
-const COMMANDS: [&str; 8] = ["status", "protectors", "backup", "verify", "read", "try", "completions", "man"];
+const COMMANDS: [&str; 12] = [
+    "status",
+    "protectors",
+    "backup",
+    "verify",
+    "find",
+    "repair",
+    "dictate",
+    "type",
+    "read",
+    "try",
+    "completions",
+    "man",
+];
 
 /// Asserts that the program takes a line such as `sudo lastkey read /dev/sda3 --out x | sha256sum`.
 #[track_caller]
@@ -47,7 +60,7 @@ fn every_exit_code_is_listed() {
         .lines()
         .filter_map(|line| line.trim_start().split_once("  ")?.0.parse::<u8>().ok())
         .collect();
-    assert_eq!(codes, (0..=16).chain([130, 141]).collect::<Vec<_>>());
+    assert_eq!(codes, (0..=19).chain([130, 141]).collect::<Vec<_>>());
     lastkey!().exits(2).says("Usage: lastkey");
     lastkey!("open").exits(2);
     lastkey!("-V").exits(0).says("lastkey ");
@@ -117,7 +130,9 @@ fn the_documents_fields_and_kinds_are_documented() {
             b"",
         ),
         lastkey!("backup", sample.drive, "--to", place, "--vmk-file", sample.vmk, "--json"),
+        lastkey!("status", sample.drive, "--json"),
         lastkey!("verify", sample.drive, sample.copy, "--json"),
+        lastkey!("verify", "--all", "--json"),
         lastkey!("read", sample.drive, "--out", out, "--vmk-file", sample.vmk, "--json"),
         lastkey!("try", "--json"),
     ] {

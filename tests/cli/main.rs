@@ -4,11 +4,17 @@
 mod support;
 
 mod backup;
+mod dictate;
+mod failures;
+mod find;
 mod help;
 mod keys;
 mod limits;
 mod prompts;
 mod read;
+mod record;
+mod repair;
+mod sealed;
 mod status;
 mod terminal;
 mod tries;

@@ -82,17 +82,15 @@ fn backup_asks_where_to_until_it_is_told_a_folder() {
     terminal.sees("Folder: ").types(&format!("{}\n", folder.path().display())).sees("backed up and proven");
     let said = terminal.ends();
     said.exits(0).assert_no_secret();
-    assert_eq!(names(folder.path()), [sample().copy.file_name().expect("a name").to_str().expect("text")]);
+    let kept = names(folder.path());
+    assert!(kept.contains(&sample().copy.file_name().expect("a name").to_str().expect("text").to_owned()));
+    assert_eq!(kept.len(), 2, "the key, and the drive's metadata beside it: {kept:?}");
 }
 
 fn drives_that_are_removable() -> usize {
     let attached = lastkey!("status", "--json").json();
     let drives = attached["drives"].as_array().expect("a list");
-    drives
-        .iter()
-        .filter(|drive| drive["removable"] == true)
-        .map(|drive| drive["mounted_at"].as_array().map_or(0, Vec::len))
-        .sum()
+    drives.iter().filter(|drive| drive["removable"] == true).count()
 }
 
 #[test]

@@ -88,7 +88,7 @@ fn a_bad_copy_says_what_is_wrong_with_it() {
     for (copy, kind) in [
         (file(&folder, "empty", ""), "not-proven"),
         (file(&folder, "text", "hello"), "not-proven"),
-        (file(&folder, "long", vec![b'7'; 5 << 20]), "wrong-key"),
+        (file(&folder, "long", vec![b'7'; 65 << 20]), "wrong-key"),
         (folder.path().join("missing"), "not-found"),
     ] {
         assert_eq!(verify(&copy, false)["error"]["kind"], kind);

@@ -12,13 +12,16 @@ use fve::{ReadAt, Volume, WriteAt};
 use sha2::{Digest, Sha256};
 
 pub mod conversion;
+pub mod domain;
 pub mod known;
 pub mod made;
 pub mod metadata;
+pub mod nbd;
 pub mod overlay;
 pub mod peers;
 pub mod program;
 pub mod real;
+pub mod vm;
 
 /// Says why a test does not run; under CI that is a failure.
 ///

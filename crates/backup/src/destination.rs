@@ -6,18 +6,27 @@ use std::path::{Path, PathBuf};
 use drives::Opener;
 use recovery_key::Secret;
 
-use crate::Document;
+use crate::{Content, Document};
 
 /// A place where a backup goes.
 pub trait Destination {
+    /// Returns what kind of place it is, in one word for the record and for programs: `file`, `usb`.
+    fn kind(&self) -> &'static str;
+
     /// Returns the place in words, to stand after "in".
     fn describe(&self) -> String;
 
     /// Decides whether a key of `drive` may be kept here, before anything is done.
     ///
     /// # Errors
-    /// When the lock-out that the key is for would lock the key away too.
+    /// When the lock-out that the key is for would lock the key away too, or the place cannot be used.
     fn check(&self, drive: &Path) -> Result<Vec<Warning>, Refusal>;
+
+    /// Returns whether the place can hold such a document at all: paper holds no files.
+    fn holds(&self, content: &Content) -> bool {
+        let _ = content;
+        true
+    }
 
     /// Saves a document: whole, or not at all.
     ///
@@ -29,17 +38,35 @@ pub trait Destination {
     ///
     /// # Errors
     /// When it cannot be read.
-    fn read_back(&self, copy: &SavedCopy) -> Result<Secret<Vec<u8>>, SaveError>;
+    fn read_back(&self, copy: &SavedCopy) -> Result<ReadBack, SaveError>;
 
     /// Takes a copy away that turned out to be no backup.
     ///
     /// # Errors
     /// When it is still there.
     fn remove(&self, copy: &SavedCopy) -> Result<(), SaveError>;
+
+    /// Ends the work here when every document is saved, and returns what the person is to know or do
+    /// now: "you can remove it now".
+    ///
+    /// # Errors
+    /// When the end is not as it should be. The copies are proven nevertheless.
+    fn finish(&self) -> Result<Option<String>, SaveError> {
+        Ok(None)
+    }
+}
+
+/// What a place gave back.
+pub enum ReadBack {
+    /// A document, in any form that [`recovery_key::document::read`] reads.
+    Document(Secret<Vec<u8>>),
+    /// Nothing: the place keeps copies and does not show them to whoever saved them. Why, to stand after
+    /// "it could not be read back".
+    Withheld(String),
 }
 
 /// A copy that was saved. It is no backup before it was proven.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SavedCopy {
     /// Where it is, for people and for finding it again.
     pub place: String,
@@ -69,6 +96,8 @@ pub enum Refusal {
         place: String,
         /// What opened that drive.
         opener: Opener,
+        /// The drive, where it can be seen.
+        device: Option<PathBuf>,
     },
     /// The place is not there, or is no folder.
     #[error("{place} is not a folder that exists")]
@@ -76,6 +105,17 @@ pub enum Refusal {
         /// The place.
         place: String,
     },
+    /// The place cannot be used.
+    #[error("{place}: {why}")]
+    Unusable {
+        /// The place.
+        place: String,
+        /// Why not.
+        why: String,
+    },
+    /// The place says already that nothing could be saved.
+    #[error(transparent)]
+    Save(#[from] SaveError),
     /// The place cannot be looked at.
     #[error("{place} cannot be looked at: {source}")]
     Unseen {
@@ -101,6 +141,8 @@ fn words(opener: Opener) -> &'static str {
 pub enum Warning {
     /// The place is on another partition of the same disk.
     SameDisk,
+    /// The place is the top folder of a drive that stays in the computer.
+    FixedDrive,
     /// The place is in memory.
     InMemory,
     /// The place is on another computer.
@@ -114,6 +156,10 @@ impl std::fmt::Display for Warning {
         f.write_str(match self {
             Self::SameDisk => {
                 "this folder is on the same disk as the drive: if the disk breaks, both are gone"
+            }
+            Self::FixedDrive => {
+                "this is the top folder of a drive that stays in the computer: a thief of the computer has \
+                 the key with it, and it is not there when the computer is not"
             }
             Self::InMemory => "this folder is in memory: it is gone when the computer is switched off",
             Self::Network => "this folder is on another computer: whoever can read it there can read the key",
@@ -146,11 +192,49 @@ pub enum SaveError {
         /// The place.
         place: String,
     },
+    /// The place takes no writing from anybody.
+    #[error("{place} can only be read")]
+    ReadOnly {
+        /// The place.
+        place: String,
+    },
+    /// The place holds something else under this name already.
+    #[error("{place}: there is already {name} in it, which was left as it is")]
+    Taken {
+        /// The place.
+        place: String,
+        /// What is there, and how it is called.
+        name: String,
+    },
     /// The place is not there, or is no folder.
     #[error("{place} is not a folder that exists")]
     NoFolder {
         /// The place.
         place: String,
+    },
+    /// The place is not there, or went away: a stick, a server, a printer.
+    #[error("{place} cannot be reached: {why}")]
+    Unreachable {
+        /// The place.
+        place: String,
+        /// Why not.
+        why: String,
+    },
+    /// The place asks for a password, and the one it got is wrong.
+    #[error("{place} does not open: {why}")]
+    Locked {
+        /// The place.
+        place: String,
+        /// Why not.
+        why: String,
+    },
+    /// The place said no, or got into trouble of its own: a printer without paper.
+    #[error("{place}: {why}")]
+    Rejected {
+        /// The place.
+        place: String,
+        /// What it said.
+        why: String,
     },
     /// Anything else.
     #[error("{place}: {source}")]
@@ -167,7 +251,8 @@ impl SaveError {
         use io::ErrorKind as Kind;
         match source.kind() {
             Kind::StorageFull | Kind::QuotaExceeded | Kind::FileTooLarge => Self::Full { place },
-            Kind::PermissionDenied | Kind::ReadOnlyFilesystem => Self::NotPermitted { place },
+            Kind::PermissionDenied => Self::NotPermitted { place },
+            Kind::ReadOnlyFilesystem => Self::ReadOnly { place },
             Kind::NotFound | Kind::NotADirectory => Self::NoFolder { place },
             _ => Self::Io { place, source },
         }

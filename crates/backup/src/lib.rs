@@ -6,26 +6,53 @@
 //! already there. [`NewFile`] is how a file comes to be whole or not at all.
 
 mod destination;
+mod directory;
 mod document;
 mod file;
+mod import;
+pub mod keepass;
 mod new_file;
+mod paper;
+mod print;
+pub mod record;
+pub mod sealed;
+mod sheets;
+mod usb;
 mod verify;
 
-pub use destination::{Destination, Refusal, SaveError, SavedCopy, Warning};
-pub use document::Document;
+pub use self::directory::DirectoryDestination;
+pub use self::paper::PaperDestination;
+pub use destination::{Destination, ReadBack, Refusal, SaveError, SavedCopy, Warning};
+pub use document::{About, Content, Document};
 pub use file::FileDestination;
+pub use import::{ImportDestination, Manager};
+pub use keepass::KeePassDestination;
 pub use new_file::{NewFile, parent};
+pub use print::{FindError, PrintDestination};
+pub use sheets::{SheetsDestination, document_of};
+pub use usb::{Stick, StickError, UsbDestination, sticks};
 pub use verify::{Verdict, Verified, VerifyError, verify};
 
-use fve::{Proof, Volume};
+use fve::{Proof, Snapshot, Volume};
 
-/// A copy that was read back and has opened the drive.
+/// A copy at a place, and what is known of it.
 #[derive(Debug)]
 pub struct Backup {
     /// Where it is.
     pub copy: SavedCopy,
-    /// That it opens the drive.
-    pub proof: Proof,
+    /// What is known of it.
+    pub standing: Standing,
+}
+
+/// What is known of a copy.
+#[derive(Debug)]
+pub enum Standing {
+    /// A key: it was read back and has opened the drive.
+    Proven(Proof),
+    /// A snapshot: it was read back and is the drive's metadata.
+    Intact,
+    /// A key that could not be read back, and why: it is stored, and no more is known.
+    Stored(String),
 }
 
 /// Why there is no backup. Nothing was left at the destination unless [`Self::NotRemoved`] says so.
@@ -53,6 +80,17 @@ pub enum BackupError {
     },
 }
 
+impl BackupError {
+    /// Returns what happened, without what became of the copy.
+    fn problem(&self) -> String {
+        match self {
+            Self::ReadBack(error) => format!("the copy was saved but could not be read back ({error})"),
+            Self::NotProven(why) => format!("the copy that was read back does not open the drive ({why})"),
+            other => other.to_string(),
+        }
+    }
+}
+
 /// Saves a document, reads it back and proves it, or leaves nothing behind.
 ///
 /// # Errors
@@ -62,18 +100,48 @@ pub fn back_up(
     document: &Document,
     destination: &dyn Destination,
 ) -> Result<Backup, BackupError> {
-    let copy = destination.save(document)?;
-    let result = destination.read_back(&copy).map_err(BackupError::ReadBack).and_then(|bytes| {
-        let verified = verify(volume, copy.name.as_deref(), bytes.expose());
-        verified.proof_of(document.key_id()).map_err(BackupError::NotProven)
-    });
-    match result {
-        Ok(proof) => Ok(Backup { copy, proof }),
+    let copy = match destination.save(document) {
+        // The metadata has not changed since the last backup.
+        Err(SaveError::AlreadyThere { path }) if document.key_id().is_none() => {
+            let copy = SavedCopy { place: path.display().to_string(), name: None, path: Some(path) };
+            return match destination.read_back(&copy).map(|back| judge(volume, document, &copy, back)) {
+                Ok(Ok(standing)) => Ok(Backup { copy, standing }),
+                _ => Err(SaveError::AlreadyThere { path: copy.path.unwrap_or_default() }.into()),
+            };
+        }
+        saved => saved?,
+    };
+    let back = destination.read_back(&copy).map_err(BackupError::ReadBack);
+    match back.and_then(|back| judge(volume, document, &copy, back)) {
+        Ok(standing) => Ok(Backup { copy, standing }),
         Err(error) => match destination.remove(&copy) {
             Ok(()) => Err(error),
             Err(source) => {
-                Err(BackupError::NotRemoved { problem: error.to_string(), place: copy.place, source })
+                let problem = error.problem();
+                Err(BackupError::NotRemoved { problem, place: copy.place, source })
             }
+        },
+    }
+}
+
+fn judge(
+    volume: &Volume,
+    document: &Document,
+    copy: &SavedCopy,
+    back: ReadBack,
+) -> Result<Standing, BackupError> {
+    let bytes = match back {
+        ReadBack::Document(bytes) => bytes,
+        ReadBack::Withheld(why) => return Ok(Standing::Stored(why)),
+    };
+    match document.key_id() {
+        Some(key_id) => verify(volume, copy.name.as_deref(), bytes.expose())
+            .proof_of(key_id)
+            .map(Standing::Proven)
+            .map_err(BackupError::NotProven),
+        None => match (Snapshot::parse(bytes.expose()), volume.snapshot()) {
+            (Ok(saved), Ok(own)) if saved == own => Ok(Standing::Intact),
+            _ => Err(BackupError::NotProven("it is not the drive's metadata".to_owned())),
         },
     }
 }

@@ -5,7 +5,7 @@ use recovery_key::document::{self, Found, FoundSecret, Remark};
 use recovery_key::{DigitsError, KeyId, KeyIdPrefix};
 
 /// What a document says, and what of it opens the drive.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Verified {
     /// One for each key in the document; those whose digits are wrong come last.
     pub verdicts: Vec<Verdict>,
@@ -65,6 +65,12 @@ fn list(ids: &[KeyId]) -> String {
 }
 
 impl Verified {
+    /// Adds what another document of the same copy says.
+    pub fn append(&mut self, other: Self) {
+        self.verdicts.extend(other.verdicts);
+        self.remarks.extend(other.remarks);
+    }
+
     /// Returns whether the document is a good copy: some key in it is proven, and none that claims to
     /// be this drive's fails. Keys of other drives beside it do no harm, nor do keys without key ID.
     pub fn is_proven(&self) -> bool {
@@ -76,7 +82,10 @@ impl Verified {
     }
 
     /// Returns the proof of one protector's key, or why there is none.
-    pub(crate) fn proof_of(self, key_id: KeyId) -> Result<Proof, String> {
+    ///
+    /// # Errors
+    /// Says why, to stand after "not proven".
+    pub fn proof_of(self, key_id: KeyId) -> Result<Proof, String> {
         let mut problem = String::from("no key was found in it");
         for verdict in self.verdicts {
             match verdict.outcome {

@@ -1,5 +1,10 @@
 //! The command line as it was typed: nothing here looks at a drive.
 
+mod places;
+mod repair;
+mod seals;
+mod search;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -7,6 +12,11 @@ use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 use crate::failure::Kind;
+
+pub use places::{PaperSize, Places, Sheets, SignIn};
+pub use repair::Repair;
+pub use seals::Seals;
+pub use search::{Dictate, FindKeys, TypeDrive};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -42,12 +52,12 @@ pub enum Command {
     Protectors(Protectors),
     /// Save the recovery key of a drive, and prove that the copy opens it
     #[command(
-        after_help = "Examples:\n  sudo lastkey backup /dev/sda3\n  lastkey backup drive.img --to file:/media/stick --password-file pw.txt"
+        after_help = "Examples:\n  sudo lastkey backup /dev/sda3\n  lastkey backup drive.img --to file:/media/share --password-file pw.txt\n  sudo lastkey backup /dev/sda3 --to usb --to print --to keepass:~/keys.kdbx"
     )]
     Backup(Backup),
     /// Check whether copies of a recovery key open a drive
     #[command(
-        after_help = "Examples:\n  lastkey verify /dev/sda3 /media/stick/*.TXT\n  lastkey verify drive.img key.BEK --json\n\nThe exit code is 0 only if every copy is proven."
+        after_help = "Examples:\n  lastkey verify /dev/sda3 /media/stick/*.TXT\n  lastkey verify drive.img key.BEK --json\n  lastkey verify /dev/sda3 photo.jpg page.pdf keys.kdbx\n  sudo lastkey verify --all\n\nThe exit code is 0 only if every copy is proven."
     )]
     Verify(Verify),
     /// Copy a drive, decrypted, into a file
@@ -55,6 +65,24 @@ pub enum Command {
         after_help = "Examples:\n  sudo lastkey read /dev/sda3 --out /media/big/drive.img\n  lastkey read drive.img --out - --recovery-key-file key.TXT | sha256sum"
     )]
     Read(Read),
+    /// Find recovery keys in files of every form, and say which drive each opens
+    #[command(
+        after_help = "Examples:\n  lastkey find\n  lastkey find 3C116B76 --in ~/Documents --in usb\n  sudo lastkey find /dev/sda3 --in /srv/share --json\n\nThe exit code is 0 only if what was looked for was found: a key, or one that opens the drive."
+    )]
+    Find(FindKeys),
+    /// Read a recovery key out over the phone, group by group
+    #[command(
+        after_help = "Example:\n  lastkey dictate /media/stick/key.TXT\n\nThe other person types it with `lastkey type DRIVE`, or into Windows' recovery screen."
+    )]
+    Dictate(Dictate),
+    /// Type a recovery key that is read out: each group is checked, the whole is proven
+    #[command(after_help = "Example:\n  sudo lastkey type /dev/sda3")]
+    Type(TypeDrive),
+    /// Find out a recovery key of which not everything can be read
+    #[command(
+        after_help = "Examples:\n  sudo lastkey repair /dev/sda3\n  lastkey repair drive.img --hints-file typed.txt --dry-run\n  lastkey repair drive.img --resume lastkey-repair-3C116B76.json\n\nWrite ? for a digit that cannot be read, and leave out groups that are missing. Swapped groups and digits, look-alikes and wrong digits are found too."
+    )]
+    Repair(Repair),
     /// Make a small BitLocker drive, back its key up and prove it, before your eyes
     #[command(after_help = "Examples:\n  lastkey try\n  lastkey try --keep my-first-drive")]
     Try(Try),
@@ -83,8 +111,11 @@ impl Command {
             | Self::Backup(Backup { json, .. })
             | Self::Verify(Verify { json, .. })
             | Self::Read(Read { json, .. })
+            | Self::Find(FindKeys { json, .. })
+            | Self::Type(TypeDrive { json, .. })
+            | Self::Repair(Repair { json, .. })
             | Self::Try(Try { json, .. }) => json.json,
-            Self::Completions { .. } | Self::Man { .. } => false,
+            Self::Dictate(_) | Self::Completions { .. } | Self::Man { .. } => false,
         }
     }
 }
@@ -95,6 +126,9 @@ pub struct Status {
     /// Devices, image files, mount points or labels; none: all drives of this computer
     #[arg(value_name = "DRIVE", value_hint = ValueHint::AnyPath)]
     pub drives: Vec<OsString>,
+    /// Exit with 19 when a drive has no proven copy of its key
+    #[arg(long)]
+    pub check: bool,
     #[command(flatten)]
     pub find: Find,
     #[command(flatten)]
@@ -120,9 +154,8 @@ pub struct Protectors {
 pub struct Backup {
     #[command(flatten)]
     pub drive: Drive,
-    /// Where to save: file:FOLDER (may be repeated); none: asks
-    #[arg(long, value_name = "PLACE")]
-    pub to: Vec<OsString>,
+    #[command(flatten)]
+    pub places: Places,
     /// Save the external keys (.BEK files) too; without a recovery key on the drive they are saved anyway
     #[arg(long)]
     pub external_keys: bool,
@@ -135,11 +168,22 @@ pub struct Backup {
 /// `lastkey verify`
 #[derive(Debug, Args)]
 pub struct Verify {
-    #[command(flatten)]
-    pub drive: Drive,
-    /// Files that hold keys, in any form that Windows writes; - for standard input
-    #[arg(value_name = "COPY", required = true)]
+    /// Device, image file, mount point or label
+    #[arg(value_name = "DRIVE", value_hint = ValueHint::AnyPath, required_unless_present = "all")]
+    pub drive: Option<OsString>,
+    /// Files that hold keys: in any form that Windows writes, sealed, in a database, a photo or scan of a
+    /// printed page; - for standard input
+    #[arg(value_name = "COPY", required_unless_present = "all")]
     pub copies: Vec<PathBuf>,
+    /// Try every copy that the record of earlier backups knows, of every drive that is attached
+    #[arg(long, conflicts_with_all = ["drive", "copies", "partition", "scan"])]
+    pub all: bool,
+    #[command(flatten)]
+    pub find: Find,
+    #[command(flatten)]
+    pub seals: Seals,
+    #[command(flatten)]
+    pub sign_in: SignIn,
     #[command(flatten)]
     pub json: Json,
 }

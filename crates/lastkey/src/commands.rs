@@ -1,13 +1,18 @@
 //! The commands, one file each.
 
 mod backup;
+mod dictate;
+mod find;
 mod man;
 mod protectors;
 mod read;
+mod repair;
 mod status;
 mod try_drive;
+mod type_drive;
 mod verify;
 
+pub mod copies;
 pub mod summary;
 
 use std::process::ExitCode;
@@ -24,6 +29,10 @@ pub fn run(command: &Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Backup(arguments) => backup::run(arguments, output),
         Command::Verify(arguments) => verify::run(arguments, output),
         Command::Read(arguments) => read::run(arguments, output),
+        Command::Find(arguments) => find::run(arguments, output),
+        Command::Dictate(arguments) => dictate::run(arguments, output),
+        Command::Type(arguments) => type_drive::run(arguments, output),
+        Command::Repair(arguments) => repair::run(arguments, output),
         Command::Try(arguments) => try_drive::run(arguments, output),
         Command::Completions { shell } => man::completions(*shell, output),
         Command::Man { folder } => man::pages(folder, output),

@@ -47,6 +47,12 @@ pub enum Kind {
     Damaged = 15,
     /// The drive has no key that could be backed up.
     NothingToBackUp = 16,
+    /// A place cannot be reached: a server, a printer, a stick that is gone.
+    Unreachable = 17,
+    /// A place asks for a password, and the one it got is wrong.
+    WrongPassword = 18,
+    /// A drive has no proven copy of its key.
+    NotBackedUp = 19,
     /// The person stopped it.
     Interrupted = 130,
     /// Whatever read a stream stopped before its end: what a shell reports of other programs, too.
@@ -55,7 +61,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of their numbers, and what each means for whoever reads the help.
-    pub const ALL: [(Self, &str); 18] = [
+    pub const ALL: [(Self, &str); 21] = [
         (Self::Other, "another failure"),
         (Self::Usage, "wrong usage"),
         (Self::NotBitLocker, "the drive is no BitLocker drive"),
@@ -72,6 +78,9 @@ impl Kind {
         (Self::KeyNeeded, "a key is needed, and there is nobody to ask"),
         (Self::Damaged, "the drive is damaged"),
         (Self::NothingToBackUp, "the drive has no key that could be backed up"),
+        (Self::Unreachable, "a place cannot be reached (a server, a printer, a stick that is gone)"),
+        (Self::WrongPassword, "a place does not open with the password it got"),
+        (Self::NotBackedUp, "a drive has no proven copy of its key (status --check)"),
         (Self::Interrupted, "interrupted (Ctrl-C)"),
         (Self::ReaderGone, "whatever read standard output stopped before the end (read --out -)"),
     ];
@@ -218,6 +227,8 @@ impl From<Refusal> for Failure {
         match error {
             Refusal::Unseen { source, .. } => Self::new(kind_of(&source), message),
             Refusal::NoFolder { .. } => Self::new(Kind::NotFound, message),
+            Refusal::Save(error) => error.into(),
+            Refusal::Unusable { .. } => Self::new(Kind::Other, message),
             _ => Self::new(Kind::Refused, message)
                 .hint("choose a folder on a USB stick, another computer or a drive without BitLocker"),
         }
@@ -227,17 +238,24 @@ impl From<Refusal> for Failure {
 impl From<SaveError> for Failure {
     fn from(error: SaveError) -> Self {
         let kind = match &error {
-            SaveError::AlreadyThere { .. } => Kind::AlreadyThere,
+            SaveError::AlreadyThere { .. } | SaveError::Taken { .. } => Kind::AlreadyThere,
             SaveError::Full { .. } => Kind::Full,
-            SaveError::NotPermitted { .. } => Kind::NotPermitted,
+            SaveError::NotPermitted { .. } | SaveError::ReadOnly { .. } => Kind::NotPermitted,
             SaveError::NoFolder { .. } => Kind::NotFound,
+            SaveError::Unreachable { .. } => Kind::Unreachable,
+            SaveError::Locked { .. } => Kind::WrongPassword,
             _ => Kind::Other,
         };
         let failure = Self::new(kind, error.to_string());
-        match kind {
-            Kind::NotPermitted => {
+        match error {
+            SaveError::NotPermitted { place } if place.contains("://") => {
+                failure.hint("sign in as somebody who may write there")
+            }
+            SaveError::NotPermitted { .. } => {
                 failure.hint("choose a folder of your own, or run the command with more rights")
             }
+            SaveError::ReadOnly { .. } => failure
+                .hint("choose another place; sticks and memory cards may have a switch against writing"),
             _ => failure,
         }
     }

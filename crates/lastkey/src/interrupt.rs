@@ -44,6 +44,7 @@ pub fn install() {
     let _ = ctrlc::set_handler(|| {
         ASKED.store(true, Ordering::SeqCst);
         if CRITICAL.load(Ordering::SeqCst) == 0 {
+            crate::screen::close();
             show_typing();
             std::process::exit(Kind::Interrupted.code().into());
         }

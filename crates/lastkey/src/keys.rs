@@ -91,7 +91,8 @@ pub fn shown(path: &Path) -> String {
     if is_standard_input(path) { "standard input".to_owned() } else { path.display().to_string() }
 }
 
-fn is_standard_input(path: &Path) -> bool {
+/// Returns whether standard input is meant.
+pub fn is_standard_input(path: &Path) -> bool {
     path.as_os_str() == "-"
 }
 
@@ -117,7 +118,7 @@ pub fn read_file(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
 }
 
 /// A password file holds the password and perhaps the end of its line.
-fn password(path: &Path) -> Result<Secret<String>, Failure> {
+pub fn password(path: &Path) -> Result<Secret<String>, Failure> {
     let bytes = key_file(path)?;
     let text =
         text(bytes.expose()).ok_or_else(|| about(path, "a password file must be text in UTF-8 or UTF-16"))?;
@@ -127,6 +128,11 @@ fn password(path: &Path) -> Result<Secret<String>, Failure> {
         return Err(about(path, "the password file is empty"));
     }
     Ok(Secret::new(line.to_owned()))
+}
+
+/// Reads a file that holds a secret text.
+pub fn secret_file(path: &Path) -> Result<Secret<String>, Failure> {
+    text(key_file(path)?.expose()).ok_or_else(|| about(path, "this is no text in UTF-8 or UTF-16"))
 }
 
 /// Decodes UTF-8, with or without its mark, and marked UTF-16, as PowerShell writes it.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod copy;
 mod drive;
 mod failure;
 mod guard;
@@ -9,10 +10,13 @@ mod interrupt;
 mod keys;
 mod output;
 mod pipeline;
+mod places;
 mod progress;
 mod prompt;
+mod record;
 mod rights;
 mod sample;
+mod screen;
 mod words;
 
 use std::process::ExitCode;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use backup::{Document, FileDestination, back_up, verify};
+use backup::{About, Content, Document, FileDestination, back_up, verify};
 use drives::Source;
 use fve::{Key, Volume};
 use recovery_key::Secret;
@@ -93,7 +93,9 @@ fn show(folder: &Folder, output: &Output) -> Result<Report, Failure> {
     fs::create_dir(&copies)?;
     output.say(format!("\n{BOLD}3. A backup{OFF} of it in a file, as Windows writes it"))?;
     let destination = FileDestination::new(copies);
-    let document = Document::RecoveryPassword { key_id, password };
+    let drive =
+        About { volume: volume.id(), label: volume.metadata().label(), now: words::now().to_unix().0 };
+    let document = Document { drive, content: Content::RecoveryPassword { key_id, password } };
     let proven = back_up(&volume, &document, &destination)?;
     let name = proven.copy.name.clone().unwrap_or_default();
     output.say(format!(

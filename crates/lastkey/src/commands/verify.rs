@@ -1,15 +1,21 @@
 //! `lastkey verify`: do these copies open the drive?
 
+mod all;
+mod reach;
+
 use std::path::Path;
 use std::process::ExitCode;
 
 use backup::{Verdict, Verified, verify};
-use fve::Volume;
+use fve::{Snapshot, Volume};
+use paper::share::CombineError;
+use recovery_key::Secret;
 use recovery_key::document::Remark;
 use serde::Serialize;
 
-use crate::cli::Verify;
+use crate::cli::{Drive, Find, Verify};
 use crate::commands::summary;
+use crate::copy::Unsealing;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 use crate::words::{BOLD, ERROR, GOOD, OFF};
@@ -43,12 +49,31 @@ struct KeyReport {
 
 /// Verifies every copy.
 pub fn run(arguments: &Verify, output: &Output) -> Result<ExitCode, Failure> {
-    let target = drive::open(&arguments.drive, output)?;
-    let mut copies = Vec::new();
+    let Some(name) = &arguments.drive else {
+        return all::run(&arguments.seals, &arguments.sign_in, output);
+    };
+    let Find { partition, scan } = arguments.find;
+    let named = Drive { drive: name.clone(), find: Find { partition, scan } };
+    let target = drive::open(&named, output)?;
+    let mut unsealing = Unsealing::new(&arguments.seals);
+    let (mut copies, mut sheets) = (Vec::new(), Vec::new());
     for path in &arguments.copies {
-        let copy = check(&target.volume, path);
-        output.say(copy.lines())?;
+        let seen = unsealing.shares();
+        let copy = check(&target.volume, path, &mut unsealing);
+        if unsealing.shares() > seen && copy.keys.is_empty() {
+            sheets.push(copies.len());
+        } else {
+            output.say(copy.lines())?;
+        }
         copies.push(copy);
+    }
+    // Sheets with shares of a key prove something only together.
+    if let Some(combined) = unsealing.combined() {
+        for n in sheets {
+            let Some(copy) = copies.get_mut(n) else { continue };
+            *copy = CopyReport::of_sheet(std::mem::take(&mut copy.copy), &target.volume, &combined);
+            output.say(copy.lines())?;
+        }
     }
     let proven = copies.iter().all(|copy| copy.proven);
     let report =
@@ -57,12 +82,21 @@ pub fn run(arguments: &Verify, output: &Output) -> Result<ExitCode, Failure> {
     Ok(if proven { ExitCode::SUCCESS } else { Kind::NotProven.code().into() })
 }
 
-fn check(volume: &Volume, path: &Path) -> CopyReport {
+fn check(volume: &Volume, path: &Path, unsealing: &mut Unsealing<'_>) -> CopyReport {
     let copy = keys::shown(path);
-    match keys::read_file(path) {
-        Ok(bytes) => {
-            let name = path.file_name().and_then(|name| name.to_str());
-            CopyReport::of(copy, verify(volume, name, bytes.expose()))
+    match unsealing.open(path) {
+        Ok(documents) => {
+            let (mut all, mut snapshots) = (Verified::default(), Vec::new());
+            for (name, bytes) in documents {
+                match Snapshot::parse(bytes.expose()) {
+                    Ok(snapshot) => snapshots.push(snapshot),
+                    Err(_) => all.append(verify(volume, name.as_deref(), bytes.expose())),
+                }
+            }
+            match snapshots.first() {
+                Some(snapshot) if all.verdicts.is_empty() => CopyReport::of_snapshot(copy, volume, snapshot),
+                _ => CopyReport::of(copy, all),
+            }
         }
         Err(failure) => {
             CopyReport { copy, proven: false, keys: Vec::new(), remarks: Vec::new(), error: Some(failure) }
@@ -77,6 +111,37 @@ impl CopyReport {
         let error = keys.is_empty().then(|| Failure::new(Kind::NotProven, "there is no key in it"));
         let remarks = verified.remarks.iter().map(Remark::to_string).collect();
         Self { copy, proven, keys, remarks, error }
+    }
+
+    /// The metadata is no key. It is as good a copy as it is the drive's own.
+    fn of_snapshot(copy: String, volume: &Volume, snapshot: &Snapshot) -> Self {
+        let proven = snapshot.volume() == volume.id();
+        let state = match volume.snapshot() {
+            Ok(own) if own == *snapshot => "as it is now",
+            _ => "as it was once",
+        };
+        let remarks =
+            if proven { vec![format!("the drive's metadata {state}, and no key")] } else { Vec::new() };
+        let error = (!proven)
+            .then(|| Failure::new(Kind::OtherDrive, "it is the metadata of another drive, and no key"));
+        Self { copy, proven, keys: Vec::new(), remarks, error }
+    }
+
+    /// A sheet is as good as what it gives together with the others.
+    fn of_sheet(copy: String, volume: &Volume, combined: &Result<Secret<Vec<u8>>, CombineError>) -> Self {
+        match combined {
+            Ok(document) => {
+                let mut report = Self::of(copy, verify(volume, None, document.expose()));
+                report
+                    .remarks
+                    .insert(0, "a sheet with a share of the key: tried together with the others".to_owned());
+                report
+            }
+            Err(error) => {
+                let error = Some(Failure::new(Kind::NotProven, error.to_string()));
+                Self { copy, proven: false, keys: Vec::new(), remarks: Vec::new(), error }
+            }
+        }
     }
 
     fn lines(&self) -> String {

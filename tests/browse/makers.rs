@@ -1,0 +1,144 @@
+//! The programs that make volumes, and mount them for us to fill and to read.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use lastkey_tests::{Image, skip};
+use tempfile::TempDir;
+use unlocked::FileSystem;
+
+/// A new image file, in a folder of its own.
+pub struct Volume {
+    folder: TempDir,
+    pub image: PathBuf,
+}
+
+impl Volume {
+    /// Makes a volume by a program; `None`, loudly, when the program is missing.
+    pub fn make(size: u64, program: &str, options: &[&str]) -> Option<Self> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let image = folder.path().join("volume");
+        Image::create(&image, size).expect("an image file");
+        let options = options.iter().map(OsStr::new).chain([image.as_os_str()]);
+        run(program, options).then_some(Self { folder, image })
+    }
+
+    /// Mounts the volume by a program that takes a device and a folder; `None`, loudly, when that cannot be.
+    /// A device, not the image: of a device the kernel waits until the program has written all.
+    pub fn mount(&self, program: &str, options: &[&str]) -> Option<Mounted> {
+        let image = self.image.to_str().expect("a plain path");
+        let device = Loop(output("losetup", &["--find", "--show", image])?.trim().to_owned());
+        let folder = self.folder.path().join("mounted");
+        let _ = fs::create_dir(&folder);
+        let places = [OsStr::new(&device.0), folder.as_os_str()];
+        let mounted = run(program, options.iter().map(OsStr::new).chain(places));
+        mounted.then_some(Mounted { folder, _device: device })
+    }
+
+    /// Reads the volume as lastkey does.
+    pub fn open(&self) -> FileSystem {
+        FileSystem::open(Image::open(&self.image).expect("an image")).expect("a file system")
+    }
+
+    pub fn bytes(&self) -> Vec<u8> {
+        fs::read(&self.image).expect("an image")
+    }
+}
+
+/// A mounted volume. It is unmounted when dropped.
+pub struct Mounted {
+    pub folder: PathBuf,
+    _device: Loop,
+}
+
+impl Mounted {
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let unmounted = run("umount", [self.folder.as_os_str()]);
+        assert!(unmounted || std::thread::panicking(), "{} stays mounted", self.folder.display());
+    }
+}
+
+/// A loop device, given back when dropped.
+struct Loop(String);
+
+impl Drop for Loop {
+    fn drop(&mut self) {
+        run("losetup", ["--detach", &self.0]);
+    }
+}
+
+/// Runs a program; says so when it is missing or fails.
+pub fn run<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S>) -> bool {
+    match command(program).args(arguments).output() {
+        Err(error) => skip(&format!("{program}: {error}")),
+        Ok(output) if !output.status.success() => {
+            skip(&format!("{program}: {}", String::from_utf8_lossy(&output.stderr)));
+        }
+        Ok(_) => return true,
+    }
+    false
+}
+
+/// Runs a program and returns what it prints.
+pub fn output(program: &str, arguments: &[&str]) -> Option<String> {
+    match command(program).args(arguments).output() {
+        Ok(output) if output.status.success() => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) => {
+            skip(&format!("{program}: {}", String::from_utf8_lossy(&output.stderr)));
+            None
+        }
+        Err(error) => {
+            skip(&format!("{program}: {error}"));
+            None
+        }
+    }
+}
+
+/// Makers lie where only root looks for them; all write and read names and times in the same way.
+fn command(program: &str) -> Command {
+    let mut command = Command::new(program);
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.env("PATH", format!("{path}:/usr/sbin:/sbin")).env("LC_ALL", "C.UTF-8").env("TZ", "UTC");
+    command
+}
+
+/// Bytes that no compression makes shorter.
+pub fn noise(length: usize, seed: u64) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    };
+    (0..length.div_ceil(8)).flat_map(|_| next()).take(length).collect()
+}
+
+/// Bytes that compression makes much shorter.
+pub fn text(length: usize) -> Vec<u8> {
+    let lines = (1_u64..).flat_map(|n| format!("line {n} of {}, as written\r\n", n * n % 997).into_bytes());
+    lines.take(length).collect()
+}
+
+/// Text and noise in turn, in pieces of ever other lengths, with zeros between.
+pub fn mixed(length: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for n in 1.. {
+        bytes.extend(text(n * 1777 % 90_000));
+        bytes.extend(noise(n * 3331 % 70_000, n as u64));
+        bytes.resize(bytes.len() + n * 9001 % 200_000, 0);
+        if bytes.len() >= length {
+            break;
+        }
+    }
+    bytes.truncate(length);
+    bytes
+}
