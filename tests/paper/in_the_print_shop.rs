@@ -157,7 +157,11 @@ fn an_aborted_job_is_an_error() {
 #[ignore = "run by real_printers"]
 fn whoever_watches_can_stop() {
     let sample = sample(45, Paper::A4);
-    let printed = printer(8635).print(&sample.pdf, JOB, |_| ControlFlow::Break(()));
+    // ippeveprinter forgets that a job was cancelled if it was just about to begin it.
+    let printed = printer(8635).print(&sample.pdf, JOB, |progress| match progress.job {
+        JobState::Printing => ControlFlow::Break(()),
+        _ => ControlFlow::Continue(()),
+    });
     assert!(matches!(&printed, Err(PrintError::Cancelled)), "{printed:?}");
     nothing_waits(8635);
     let nobody = Printer::at("ipp://localhost:8699/ipp/print");
