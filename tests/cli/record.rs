@@ -87,6 +87,9 @@ fn a_drive_without_a_proven_copy_is_loud_and_one_with_it_is_not() {
 fn every_copy_is_tried_again_and_what_became_of_it_is_kept() {
     let computer = Computer::new();
     computer.verify(12).says("no backup was made yet");
+    // A backup that fails leaves a record, but no copy in it.
+    computer.back_up(&computer.folder.path().join("missing")).exits(12);
+    computer.verify(12).says("no backup was made yet");
     computer.back_up(&computer.copies()).exits(0);
     computer.verify(0).says("proven").says(&sample().key_id[..8]);
 

@@ -61,10 +61,11 @@ enum Outcome {
 pub fn run(seals: &Seals, sign_in: &SignIn, output: &Output) -> Result<ExitCode, Failure> {
     let path = record::path();
     let opened = path.as_deref().filter(|path| path.exists()).map(Record::open).transpose();
-    let Some(mut record) = opened.map_err(|error| record::failure(&error))? else {
-        return Err(Failure::new(Kind::NotFound, "no backup was made yet that the record knows")
-            .hint("`lastkey backup DRIVE` makes one"));
+    let nothing = || {
+        Failure::new(Kind::NotFound, "no backup was made yet that the record knows")
+            .hint("`lastkey backup DRIVE` makes one")
     };
+    let mut record = opened.map_err(|error| record::failure(&error))?.ok_or_else(nothing)?;
     let seen = record.seen().map_err(|error| record::failure(&error))?;
     let attached: Vec<_> = drives::attached()
         .iter()
@@ -79,6 +80,9 @@ pub fn run(seals: &Seals, sign_in: &SignIn, output: &Output) -> Result<ExitCode,
         if !report.copies.is_empty() {
             drives.push(report);
         }
+    }
+    if drives.is_empty() {
+        return Err(nothing());
     }
     let copies = || drives.iter().flat_map(|drive| &drive.copies);
     let failed = copies().any(|copy| copy.outcome == FAILED);
