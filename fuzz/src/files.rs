@@ -65,6 +65,10 @@ pub fn browse(volume: Vec<u8>) {
     let Ok(files) = FileSystem::open(Arc::new(volume)) else { return };
     let _ = format!("{files:?} {}", files.about().label);
     let _ = files.find("file:stream");
+    for record in files.records().flatten().take(MOST) {
+        let _ = files.names(record);
+        let _ = files.stored(record);
+    }
     let mut seen = BTreeSet::new();
     let mut ids = vec![files.root()];
     while let Some(id) = ids.pop() {
@@ -92,6 +96,9 @@ fn look_at(files: &FileSystem, id: FileId) {
     let mut buf = [0; 9000];
     let _ = files.stat(id);
     let _ = files.link(id);
+    for stored in files.stored(id).unwrap_or_default() {
+        assert!(stored.extents.windows(2).all(|two| two[0].end() == two[1].offset), "pieces have gaps");
+    }
     let streams = files.streams(id).unwrap_or_default();
     for name in std::iter::once(Name::default()).chain(streams.into_iter().map(|stream| stream.name)) {
         let Ok(file) = files.open_stream(id, &name) else { continue };

@@ -27,7 +27,7 @@ pub use document::{About, Content, Document};
 pub use file::FileDestination;
 pub use import::{ImportDestination, Manager};
 pub use keepass::KeePassDestination;
-pub use new_file::{NewFile, parent};
+pub use new_file::{NewFile, parent, rename_new, sync_folder};
 pub use print::{FindError, PrintDestination};
 pub use sheets::{SheetsDestination, document_of};
 pub use usb::{Stick, StickError, UsbDestination, sticks};

@@ -112,6 +112,18 @@ fn forget(path: &Path) {
     let _ = fs::remove_file(path);
 }
 
+/// Gives a file that is whole another name, and puts that on the medium.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when the name is taken. The file keeps its old one then.
+pub fn rename_new(file: &File, from: &Path, to: &Path) -> io::Result<()> {
+    let mut old = TempPath::try_from_path(from)?;
+    old.disable_cleanup(true);
+    rename(old, to)?;
+    sync_all(file)?;
+    sync_folder(parent(to))
+}
+
 fn rename(hidden: TempPath, path: &Path) -> io::Result<()> {
     let Err(failed) = hidden.persist_noclobber(path) else { return Ok(()) };
     if failed.error.kind() == io::ErrorKind::AlreadyExists || path.try_exists()? {
@@ -200,16 +212,23 @@ fn give_name(_: &File, _: &Path) -> io::Result<()> {
 }
 
 /// Puts a new or removed name on the medium, where the file system can be asked to.
+///
+/// # Errors
+/// When that fails.
 #[cfg(unix)]
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+pub fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
         result => result,
     }
 }
 
+/// Puts a new or removed name on the medium, where the file system can be asked to.
+///
+/// # Errors
+/// When that fails.
 #[cfg(not(unix))]
-pub(crate) fn sync_folder(_: &Path) -> io::Result<()> {
+pub fn sync_folder(_: &Path) -> io::Result<()> {
     Ok(())
 }
 
@@ -262,6 +281,23 @@ mod tests {
             assert_eq!(names(folder), ["name"]);
             assert_eq!(fs::read(folder.join("name")).expect("the file"), b"mine");
         });
+    }
+
+    #[test]
+    fn a_file_gets_another_name_only_when_that_is_free() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (from, to) = (folder.path().join("part"), folder.path().join("name"));
+        fs::write(&to, "mine").expect("written");
+        let mut file = File::create_new(&from).expect("a file");
+        file.write_all(b"bytes").expect("written");
+        let error = rename_new(&file, &from, &to).expect_err("the name is taken");
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(names(folder.path()), ["name", "part"]);
+        assert_eq!(fs::read(&to).expect("the file"), b"mine");
+        fs::remove_file(&to).expect("removed");
+        rename_new(&file, &from, &to).expect("renamed");
+        assert_eq!(names(folder.path()), ["name"]);
+        assert_eq!(fs::read(&to).expect("the file"), b"bytes");
     }
 
     #[test]

@@ -35,4 +35,4 @@ pub use partitions::{Partition, partitions};
 pub use resolve::{ResolveError, resolve};
 pub use signature::{Signature, signature};
 pub use source::{OpenError, Source, Window};
-pub use uses::{Use, mounted};
+pub use uses::{Use, mounted, mounts_of};

@@ -13,7 +13,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use crate::{Attached, DeviceNumber, Layer, Use};
+use crate::{Attached, DeviceNumber, Layer, MountedAt, Use};
 
 pub fn attached() -> Vec<Attached> {
     System::here().attached()
@@ -33,6 +33,11 @@ pub fn same_drive(layers: &[Layer], drive: &Path) -> io::Result<bool> {
 
 pub fn mounted(path: &Path) -> io::Result<Vec<Use>> {
     System::here().uses(path)
+}
+
+pub fn mounts_of(kind: &str) -> Vec<MountedAt> {
+    let mounts = System::here().mounts().into_iter().map(|mount| mount.at);
+    mounts.filter(|at| at.kind == kind).collect()
 }
 
 /// The folder that holds `sys`, `proc`, `run` and `dev`: `/`, or a made one in tests.

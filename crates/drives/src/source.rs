@@ -32,8 +32,11 @@ pub struct Source {
     size: u64,
     device: bool,
     sector_size: Option<u32>,
-    /// Whole sectors of this many bytes are all the system lets one read: raw devices outside Linux.
+    /// Whole sectors of this many bytes are all the system lets one read: raw devices outside Linux, and
+    /// reads past the system's cache.
     grain: Option<u64>,
+    /// Reads go past the system's cache.
+    direct: bool,
 }
 
 /// What lies at a path, as far as opening it is concerned.
@@ -51,6 +54,24 @@ impl Source {
     /// [`OpenError`] tells apart what a person can do something about.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         Self::open_for(path, false)
+    }
+
+    /// Opens a drive that is failing: a device on Linux is read past the system's cache.
+    ///
+    /// The cache reads more than it is asked for, takes whole pages for bad where a single sector is, and answers
+    /// a second try by itself. Where it cannot be passed by, the drive is opened as ever.
+    ///
+    /// # Errors
+    /// [`OpenError`] tells apart what a person can do something about.
+    pub fn open_failing(path: &Path) -> Result<Self, OpenError> {
+        let mut source = Self::open(path)?;
+        if source.device
+            && let Some(sector) = source.sector_size
+            && let Some(file) = system::open_direct(path)
+        {
+            (source.file, source.grain, source.direct) = (file, Some(sector.into()), true);
+        }
+        Ok(source)
     }
 
     /// Opens a drive for reading and writing.
@@ -75,7 +96,8 @@ impl Source {
             Kind::Other => return Err(OpenError::NotADrive { path: path.into() }),
         }
         let file = system::open(path, writable, device).map_err(failed(device))?;
-        let mut source = Self { path: path.into(), file, size: 0, device, sector_size: None, grain: None };
+        let mut source =
+            Self { path: path.into(), file, size: 0, device, sector_size: None, grain: None, direct: false };
         source.measure().map_err(failed(device))?;
         Ok(source)
     }
@@ -158,6 +180,9 @@ impl ReadAt for Source {
         self.inside(offset, buf.len())?;
         match self.grain {
             None => self.read_whole(offset, buf),
+            Some(grain) if self.direct => {
+                aligned::read_to_pages(grain, offset, buf, |offset, buf| self.read_whole(offset, buf))
+            }
             Some(grain) => aligned::read(grain, offset, buf, |offset, buf| self.read_whole(offset, buf)),
         }
     }

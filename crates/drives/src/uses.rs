@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fmt, io};
 
-use crate::platform;
+use crate::{MountedAt, platform};
 
 /// Something that uses a drive right now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,4 +43,9 @@ impl fmt::Display for Use {
 /// When the drive cannot be looked at.
 pub fn mounted(path: &Path) -> io::Result<Vec<Use>> {
     platform::mounted(path)
+}
+
+/// Returns the mounts of one kind, such as `fuse.lastkey`, later ones over earlier ones; none outside Linux.
+pub fn mounts_of(kind: &str) -> Vec<MountedAt> {
+    platform::mounts_of(kind)
 }

@@ -86,6 +86,10 @@ pub fn mounted(path: &Path) -> io::Result<Vec<Use>> {
     Ok(point.map(|name| Use::Mounted(format!("{name}\\").into())).into_iter().collect())
 }
 
+pub fn mounts_of(_: &str) -> Vec<MountedAt> {
+    Vec::new()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,7 @@
 use std::io;
 
 use recovery_key::dataset::BadDatum;
+use uuid::Uuid;
 
 /// Why a volume could not be opened or read.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +28,17 @@ pub enum Error {
          copy 1 {}; copy 2 {}; copy 3 {}", .0[0], .0[1], .0[2]
     )]
     MetadataDestroyed(Box<[MetadataError; 3]>),
+    /// A snapshot was given for a volume whose own metadata is another's.
+    #[error("the snapshot is of the volume {snapshot}, but this is the volume {drive}")]
+    OtherSnapshot {
+        /// The volume that the snapshot was made of.
+        snapshot: Uuid,
+        /// The volume that is there.
+        drive: Uuid,
+    },
+    /// A snapshot was given for a volume that begins with a file system in clear.
+    #[error("this begins with an {0} file system that is not encrypted (any more)")]
+    Plain(&'static str),
     /// The volume has a geometry that no BitLocker volume has.
     #[error("the {what} is {found:#x}, which {rule}")]
     Geometry {

@@ -1,12 +1,16 @@
 //! The metadata of a volume, kept for the day when all three copies on the drive are destroyed.
 
 use std::fmt;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
-use crate::error::MetadataError;
+use crate::boot_sector::{self, BootSector};
+use crate::error::{Error, MetadataError};
+use crate::io::{self, ReadAt};
 use crate::metadata::Metadata;
-use crate::volume::{Protection, Volume, protection};
+use crate::view::FileSystem;
+use crate::volume::{MetadataCopy, Protection, Volume, newest, protection};
 
 /// A metadata region as it is on the drive: 64 KiB, or 16 KiB on volumes of Vista.
 ///
@@ -44,6 +48,37 @@ impl Volume {
     pub fn snapshot(&self) -> Result<Snapshot, SnapshotError> {
         Snapshot::parse(self.metadata().to_bytes().expose())
     }
+
+    /// Opens the volume that starts at the first byte of `source` with metadata that was kept elsewhere, also
+    /// when its boot sector and all three copies are destroyed. Copies that are left are used too.
+    ///
+    /// What became of the volume after the snapshot was made, the snapshot does not know: whoever reads it should
+    /// look whether the view shows a file system. A conversion that is running is known by the boot sector, as ever.
+    ///
+    /// # Errors
+    /// [`Error::OtherSnapshot`] when copies are left and are another volume's, [`Error::Plain`] when the volume
+    /// is encrypted no more.
+    pub fn open_with(source: Arc<dyn ReadAt>, snapshot: &Snapshot) -> Result<Self, Error> {
+        let metadata = snapshot.metadata();
+        let sector = io::read_up_to(&*source, 0, boot_sector::LENGTH).unwrap_or_default();
+        let sector = sector.first_chunk().copied().unwrap_or([0; boot_sector::LENGTH]);
+        let boot = BootSector::parse(&sector);
+        if boot.is_none()
+            && let Some(found) = FileSystem::of(&sector)
+        {
+            return Err(Error::Plain(found.name));
+        }
+        let copies =
+            metadata.information.metadata.map(|place| MetadataCopy::read(&*source, Some(place.get())));
+        let left = newest(&copies);
+        if let Some(other) = left.and_then(|n| copies.get(n)?.metadata.as_ref().ok())
+            && other.dataset.guid != metadata.dataset.guid
+        {
+            let (snapshot, drive) = (snapshot.volume(), Uuid::from_bytes_le(other.dataset.guid));
+            return Err(Error::OtherSnapshot { snapshot, drive });
+        }
+        Self::around(source, boot, copies, Some(metadata), left)
+    }
 }
 
 impl Snapshot {
@@ -70,6 +105,15 @@ impl Snapshot {
     /// Returns the volume's GUID.
     pub fn volume(&self) -> Uuid {
         self.volume
+    }
+
+    /// Returns how many writes to the metadata went before: of two snapshots of a volume, the one with more is newer.
+    pub fn writes(&self) -> u32 {
+        self.metadata().dataset.next_nonce.get()
+    }
+
+    pub(crate) fn metadata(&self) -> Metadata {
+        Metadata::parse(&self.region).expect("checked when the snapshot was made")
     }
 
     /// Returns the bytes.

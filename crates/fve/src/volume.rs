@@ -21,7 +21,10 @@ pub struct Volume {
     /// Where the structures of a conversion lie, from the boot sector or found without it.
     conversion: Option<[u64; 2]>,
     copies: [MetadataCopy; 3],
-    current: usize,
+    /// Metadata that was kept elsewhere.
+    snapshot: Option<Metadata>,
+    /// The copy in use; none when only the snapshot is left.
+    current: Option<usize>,
     sector_size: SectorSize,
 }
 
@@ -142,8 +145,19 @@ impl Volume {
                 copies.map(|copy| copy.metadata.err().unwrap_or(MetadataError::UnknownPlace)),
             )));
         };
+        Self::around(source, boot, copies, None, Some(current))
+    }
+
+    pub(crate) fn around(
+        source: Arc<dyn ReadAt>,
+        boot: Option<BootSector>,
+        copies: [MetadataCopy; 3],
+        snapshot: Option<Metadata>,
+        current: Option<usize>,
+    ) -> Result<Self, Error> {
         let conversion = boot.and_then(|boot| boot.conversion);
-        let mut volume = Self { source, boot, conversion, copies, current, sector_size: SectorSize::B512 };
+        let sector_size = SectorSize::B512;
+        let mut volume = Self { source, boot, conversion, copies, snapshot, current, sector_size };
         volume.sector_size = volume.sector_size_in(volume.metadata())?;
         Ok(volume)
     }
@@ -183,16 +197,17 @@ impl Volume {
         &self.copies
     }
 
-    /// Returns the newest copy that can be used.
+    /// Returns the newest copy that can be used; the snapshot when there is none.
     pub fn metadata(&self) -> &Metadata {
-        let copy = self.copies.get(self.current).and_then(|copy| copy.metadata.as_ref().ok());
-        copy.expect("a volume is only made around a good copy")
+        let copy = self.current.and_then(|n| self.copies.get(n)?.metadata.as_ref().ok());
+        copy.or(self.snapshot.as_ref()).expect("a volume is only made around a good copy or a snapshot")
     }
 
     /// Returns the usable copies, the newest first, those with the same bytes only once.
     pub(crate) fn distinct(&self) -> Vec<&Metadata> {
         let mut distinct = vec![self.metadata()];
-        for metadata in self.copies.iter().filter_map(|copy| copy.metadata.as_ref().ok()) {
+        let copies = self.copies.iter().filter_map(|copy| copy.metadata.as_ref().ok());
+        for metadata in copies.chain(&self.snapshot) {
             if !distinct.iter().any(|seen| seen.same_as(metadata)) {
                 distinct.push(metadata);
             }
@@ -346,7 +361,7 @@ pub(crate) fn protectors(metadata: &Metadata) -> Vec<Protector<'_>> {
 }
 
 impl MetadataCopy {
-    fn read(source: &dyn ReadAt, offset: Option<u64>) -> Self {
+    pub(crate) fn read(source: &dyn ReadAt, offset: Option<u64>) -> Self {
         let metadata = offset.ok_or(MetadataError::UnknownPlace).and_then(|offset| {
             // The end of a region is empty: a bad sector there costs nothing.
             let (region, mut damage) =
@@ -366,7 +381,7 @@ impl MetadataCopy {
 
 /// Returns which copy was written last: of the volume that most copies belong to, as one of an earlier
 /// volume may be left over, the one with the highest nonce counter, of several such the first.
-fn newest(copies: &[MetadataCopy; 3]) -> Option<usize> {
+pub(crate) fn newest(copies: &[MetadataCopy; 3]) -> Option<usize> {
     let guids = copies.each_ref().map(|copy| copy.metadata.as_ref().ok().map(|good| good.dataset.guid));
     let rank = |n: usize| {
         let good = copies.get(n)?.metadata.as_ref().ok()?;

@@ -22,6 +22,8 @@ pub(crate) enum Width {
 pub(crate) const FIRST: u32 = 2;
 /// How much of the table is read at once.
 const BLOCK: u64 = 4096;
+/// How much of it, where something cannot be read: no sector is smaller.
+const SECTOR: u64 = 512;
 
 /// Where the table and the clusters are.
 #[derive(Clone)]
@@ -143,26 +145,27 @@ impl Clusters {
     }
 
     fn table_byte(&self, at: u64, block: &mut Block) -> Result<u8> {
-        let start = at / BLOCK * BLOCK;
-        if block.bytes.is_empty() || block.start != start {
-            *block = Block { start, bytes: self.table_block(start)? };
+        if !(block.start..block.start + block.bytes.len() as u64).contains(&at) {
+            // A block may be unreadable for a sector that nobody asks for.
+            let whole = self.table_block(at / BLOCK * BLOCK, BLOCK);
+            *block = whole.or_else(|_| self.table_block(at / SECTOR * SECTOR, SECTOR))?;
         }
-        Ok(block.bytes.get((at - start) as usize).copied().unwrap_or(0))
+        Ok(block.bytes.get((at - block.start) as usize).copied().unwrap_or(0))
     }
 
     /// Reads a part of the table; where it is unreadable, from the other copy.
-    fn table_block(&self, start: u64) -> Result<Vec<u8>> {
-        let mut bytes = vec![0; BLOCK as usize];
+    fn table_block(&self, start: u64, length: u64) -> Result<Block> {
+        let mut bytes = vec![0; length as usize];
         let mut result = Ok(());
         for table in &self.tables {
             let place = table + start;
-            let left = self.source.size().saturating_sub(place).min(BLOCK) as usize;
+            let left = self.source.size().saturating_sub(place).min(length) as usize;
             result = read(&self.source, "allocation table", place, &mut bytes[..left]);
             if result.is_ok() {
                 break;
             }
         }
-        result.map(|()| bytes)
+        result.map(|()| Block { start, bytes })
     }
 }
 

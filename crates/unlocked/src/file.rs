@@ -26,6 +26,11 @@ impl File {
         self.size
     }
 
+    /// Returns how far the content was ever written. Behind it are zeros, whatever the drive has there.
+    pub(crate) fn written(&self) -> u64 {
+        self.contents.written().map_or(self.size, |written| written.min(self.size))
+    }
+
     /// Reads what is at `offset`, and returns how many bytes that are: less than `buf` takes only at the
     /// end of the file.
     ///
@@ -60,6 +65,11 @@ pub(crate) trait Contents: Send + Sync {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<()>;
 
     fn extents(&self) -> &[Extent];
+
+    /// How far the content was ever written, when that is not its size.
+    fn written(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Content that is stored as it is.
@@ -86,6 +96,10 @@ impl Contents for Plain {
 
     fn extents(&self) -> &[Extent] {
         self.extents.as_slice()
+    }
+
+    fn written(&self) -> Option<u64> {
+        Some(self.valid)
     }
 }
 

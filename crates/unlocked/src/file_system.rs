@@ -11,8 +11,9 @@ use crate::extents::read;
 use crate::fat::Fat;
 use crate::file::File;
 use crate::name::Name;
-use crate::node::{Entry, FileId, Link, Position, Stat, Stream};
+use crate::node::{Entry, FileId, FullName, Link, Part, Position, Stat, Stored, Stream};
 use crate::ntfs::Ntfs;
+use crate::walk::Walk;
 
 /// The files of a volume, to be read and nothing else. Clones are cheap and share everything.
 ///
@@ -158,6 +159,11 @@ impl FileSystem {
         self.0.clone().list(folder, from)
     }
 
+    /// Goes through a folder and everything in it, in the order of names.
+    pub fn walk(&self, folder: FileId) -> Walk {
+        Walk::new(self.clone(), folder)
+    }
+
     /// Returns the named streams of a file or folder, without those in which Windows keeps compressed content.
     ///
     /// # Errors
@@ -188,6 +194,31 @@ impl FileSystem {
     /// When this is no link, or cannot be read.
     pub fn link(&self, id: FileId) -> Result<Link> {
         self.0.link(id)
+    }
+
+    /// Returns what a file or folder has stored outside of its record, and where. Indexes of folders are left out:
+    /// what is lost of those, a listing tells.
+    ///
+    /// # Errors
+    /// When there is no such file, or its record cannot be read.
+    pub fn stored(&self, id: FileId) -> Result<Vec<Stored>> {
+        self.0.stored(id)
+    }
+
+    /// Goes through the records of all files and folders but NTFS's own ones, also of those that no folder names.
+    /// FAT and exFAT have no records outside of folders: there are none.
+    ///
+    /// A record in use that cannot be read is an error in its place.
+    pub fn records(&self) -> Records {
+        self.0.clone().records()
+    }
+
+    /// Returns the names that the record of a file says it has; none on FAT and exFAT.
+    ///
+    /// # Errors
+    /// When there is no such file, or its record cannot be read.
+    pub fn names(&self, id: FileId) -> Result<Vec<FullName>> {
+        self.0.names(id)
     }
 
     /// Follows a path from the root: names between `/` or `\`, then perhaps `:` and a stream. Links are
@@ -249,6 +280,29 @@ impl fmt::Debug for Listing {
     }
 }
 
+/// The numbers of all files, read as they are asked for.
+pub struct Records(Box<dyn Iterator<Item = Result<FileId>> + Send>);
+
+impl Records {
+    pub(crate) fn new(records: impl Iterator<Item = Result<FileId>> + Send + 'static) -> Self {
+        Self(Box::new(records))
+    }
+}
+
+impl Iterator for Records {
+    type Item = Result<FileId>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.0.next()
+    }
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records").finish_non_exhaustive()
+    }
+}
+
 /// What each file system does in its own way; [`FileSystem`] says what.
 pub(crate) trait Reader: Send + Sync {
     fn about(&self) -> &About;
@@ -269,6 +323,29 @@ pub(crate) trait Reader: Send + Sync {
 
     fn link(&self, id: FileId) -> Result<Link> {
         self.stat(id).and(Err(Error::NotALink))
+    }
+
+    fn stored(&self, id: FileId) -> Result<Vec<Stored>> {
+        let file = match self.open(id, &Name::default()) {
+            Err(Error::IsAFolder) => return Ok(Vec::new()),
+            file => file?,
+        };
+        let (written, extents) = (file.written(), file.extents().to_vec());
+        Ok(vec![Stored {
+            part: Part::Content { unit: 1 },
+            name: Name::default(),
+            size: file.size(),
+            written,
+            extents,
+        }])
+    }
+
+    fn records(self: Arc<Self>) -> Records {
+        Records::new(std::iter::empty())
+    }
+
+    fn names(&self, id: FileId) -> Result<Vec<FullName>> {
+        self.stat(id).map(|_| Vec::new())
     }
 }
 

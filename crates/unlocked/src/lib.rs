@@ -11,8 +11,7 @@
 //! | exFAT | all, the second allocation table of TexFAT too | |
 //! | FAT12, FAT16, FAT32 | long names, short names in code page 437 | |
 //!
-//! A damaged folder can have itself in it: who goes through everything keeps the [`FileId`]s of the folders
-//! where they have been.
+//! A damaged folder can have itself in it: [`FileSystem::walk`] goes through everything and into each folder once.
 //!
 //! The journal of NTFS (`$LogFile`) is not replayed: after an unclean shutdown the files are those on the
 //! drive, as they are when Windows' own journal is lost.
@@ -31,10 +30,12 @@ mod name;
 mod node;
 mod ntfs;
 mod records;
+mod walk;
 
 pub use error::{At, Elsewhere, Error};
 pub use extents::Extent;
 pub use file::File;
-pub use file_system::{About, FileSystem, Format, Found, Listing};
+pub use file_system::{About, FileSystem, Format, Found, Listing, Records};
 pub use name::Name;
-pub use node::{Entry, FileId, Kind, Link, LinkKind, Position, Stat, Stream, Times};
+pub use node::{Entry, FileId, FullName, Kind, Link, LinkKind, Part, Position, Stat, Stored, Stream, Times};
+pub use walk::{Step, Walk};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use fve::FileTime;
 
+use crate::extents::Extent;
 use crate::name::Name;
 
 /// The number of a file or folder, the same as long as the drive is not written to.
@@ -94,6 +95,44 @@ pub struct Stream {
     pub size: u64,
     /// The bytes that it takes on the drive.
     pub allocated: u64,
+}
+
+/// Something that a file has stored outside of its record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// What it is.
+    pub part: Part,
+    /// The name of the stream, empty for a file's own content.
+    pub name: Name,
+    /// Its length in bytes.
+    pub size: u64,
+    /// How far it was ever written. Behind it are zeros, whatever the drive has there.
+    pub written: u64,
+    /// Where it lies, in order.
+    pub extents: Vec<Extent>,
+}
+
+/// What of a file is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Content. So many bytes of it can be read together or not at all: 1, or more where NTFS compresses it.
+    Content {
+        /// The bytes that belong together.
+        unit: u64,
+    },
+    /// Content that Windows packed (WOF): what is stored has other offsets than what is read.
+    Packed,
+    /// Something else, such as extended attributes or where a link leads.
+    Other,
+}
+
+/// A name of a file, and the folder that it is in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FullName {
+    /// The folder.
+    pub folder: FileId,
+    /// The name in it.
+    pub name: Name,
 }
 
 /// Where a link leads, as it is written down.

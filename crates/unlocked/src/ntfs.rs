@@ -14,9 +14,9 @@ use crate::case::Case;
 use crate::error::{Elsewhere, Error, Result};
 use crate::extents::Extents;
 use crate::file::{File, Resident};
-use crate::file_system::{About, Format, Listing, Reader};
+use crate::file_system::{About, Format, Listing, Reader, Records};
 use crate::name::Name;
-use crate::node::{Entry, FileId, Link, Position, Stat, Stream, Times};
+use crate::node::{Entry, FileId, FullName, Link, Position, Stat, Stored, Stream, Times};
 
 mod attribute;
 mod boot_sector;
@@ -25,6 +25,7 @@ mod index;
 mod inode;
 mod mft;
 mod record;
+mod recorded;
 mod reparse;
 mod units;
 mod wof;
@@ -207,6 +208,18 @@ impl Reader for Ntfs {
     fn link(&self, id: FileId) -> Result<Link> {
         let inode = Inode::read(&self.mft, id, |listed| listed.kind == REPARSE_POINT)?;
         Reparse::of(&self.mft, &inode)?.ok_or(Error::NotALink)?.link(id)
+    }
+
+    fn stored(&self, id: FileId) -> Result<Vec<Stored>> {
+        recorded::stored(&self.mft, id)
+    }
+
+    fn records(self: Arc<Self>) -> Records {
+        Records::new(recorded::records(self.mft.clone()))
+    }
+
+    fn names(&self, id: FileId) -> Result<Vec<FullName>> {
+        recorded::names(&self.mft, id)
     }
 }
 

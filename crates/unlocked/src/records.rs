@@ -12,6 +12,8 @@ use crate::node::FileId;
 pub(crate) const RECORD: usize = 32;
 /// How much of a folder is read at once.
 const BLOCK: u64 = 16 << 10;
+/// How much of it, where something cannot be read: no sector is smaller.
+const SECTOR: u64 = 512;
 
 /// A record, where it is in the folder and where on the volume.
 #[derive(Clone, Copy)]
@@ -29,13 +31,15 @@ pub(crate) struct Records {
     at: u64,
     block: Vec<u8>,
     block_start: u64,
+    /// Up to here the folder is read sector by sector.
+    careful_to: u64,
 }
 
 impl Records {
     /// Starts at the record at `from` bytes of a folder that lies in the clusters of `chain`.
     pub(crate) fn new(source: Arc<dyn ReadAt>, chain: Chain, folder: FileId, from: u64) -> Self {
         let at = from & !(RECORD as u64 - 1);
-        Self { source, chain, folder, at, block: Vec::new(), block_start: 0 }
+        Self { source, chain, folder, at, block: Vec::new(), block_start: 0, careful_to: 0 }
     }
 
     /// Reads the next piece of the folder.
@@ -44,13 +48,18 @@ impl Records {
             let problem = self.chain.broken.take()?;
             return Some(Err(damaged_file("chain of a folder", self.folder, problem)));
         };
-        let length = (extent.end() - self.at).min(BLOCK - self.at % BLOCK);
+        let unit = if self.at < self.careful_to { SECTOR } else { BLOCK };
+        let length = (extent.end() - self.at).min(unit - self.at % unit);
         self.block.resize(length as usize, 0);
         self.block_start = self.at;
         let result = self.chain.extents.read(&self.source, "folder", self.at, &mut self.block);
         if result.is_err() {
-            self.at += length;
             self.block.clear();
+            if unit > SECTOR {
+                self.careful_to = self.at + length;
+                return self.load();
+            }
+            self.at += length;
         }
         Some(result)
     }

@@ -1,4 +1,4 @@
-//! Reads of any place and length from a device that takes whole sectors only.
+//! Reads of any place and length from what takes whole sectors only.
 
 use std::io;
 
@@ -31,6 +31,26 @@ pub fn read(
     Ok(())
 }
 
+/// Fills `buf` from `offset` with one read of whole sectors into memory that starts with a page, as reads past the
+/// system's cache want it.
+pub fn read_to_pages(
+    sector: u64,
+    offset: u64,
+    buf: &mut [u8],
+    read: impl FnOnce(u64, &mut [u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    const PAGE: usize = 4096;
+    let start = offset / sector * sector;
+    let skip = usize::try_from(offset - start).map_err(io::Error::other)?;
+    let whole = (skip + buf.len()).next_multiple_of(usize::try_from(sector).map_err(io::Error::other)?);
+    let mut memory = vec![0; whole + PAGE];
+    let page = memory.as_ptr().align_offset(PAGE);
+    let bytes = memory.get_mut(page..page.saturating_add(whole)).ok_or(io::ErrorKind::OutOfMemory)?;
+    read(start, bytes)?;
+    buf.copy_from_slice(&bytes[skip..skip + buf.len()]);
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use fve::ReadAt;
@@ -44,6 +64,13 @@ mod tests {
             let mut buf = vec![0; length];
             read(512, offset, &mut buf, |offset, buf| {
                 assert!(offset.is_multiple_of(512) && buf.len().is_multiple_of(512));
+                bytes.read_at(offset, buf)
+            }).expect("inside");
+            assert_eq!(buf, bytes[offset as usize..offset as usize + length]);
+            buf.fill(0);
+            read_to_pages(512, offset, &mut buf, |offset, buf| {
+                assert!(offset.is_multiple_of(512) && buf.len().is_multiple_of(512));
+                assert!(buf.as_ptr().addr().is_multiple_of(4096));
                 bytes.read_at(offset, buf)
             }).expect("inside");
             assert_eq!(buf, bytes[offset as usize..offset as usize + length]);

@@ -41,6 +41,19 @@ pub fn open(path: &Path, writable: bool, device: bool) -> io::Result<File> {
     options.open(path)
 }
 
+/// Opens a device to be read past the system's cache; `None` where that is not known.
+#[cfg(target_os = "linux")]
+pub fn open_direct(path: &Path) -> Option<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = i32::try_from(rustix::fs::OFlags::DIRECT.bits()).ok()?;
+    OpenOptions::new().read(true).custom_flags(flags).open(path).ok()
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn open_direct(_: &Path) -> Option<File> {
+    None
+}
+
 pub fn read(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
     file.read_at(buf, offset)
 }

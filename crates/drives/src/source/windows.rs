@@ -28,6 +28,11 @@ pub fn open(path: &Path, writable: bool, _device: bool) -> io::Result<File> {
     OpenOptions::new().read(true).write(writable).open(path)
 }
 
+/// Not needed: raw devices are never cached.
+pub fn open_direct(_: &Path) -> Option<File> {
+    None
+}
+
 pub fn read(file: &File, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
     match file.seek_read(buf, offset) {
         // ERROR_HANDLE_EOF

@@ -68,6 +68,8 @@ pub(crate) struct IndexEntry<'a> {
 /// The name in an entry.
 #[derive(Clone, Copy)]
 pub(crate) struct IndexName<'a> {
+    /// The folder that it is in.
+    pub(crate) folder: FileId,
     units: &'a [u8],
     pub(crate) attributes: u32,
     pub(crate) reparse: u32,
@@ -79,6 +81,7 @@ impl<'a> IndexName<'a> {
     pub(crate) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let header: &FileName = structure(bytes, 0)?;
         Some(Self {
+            folder: FileId(header.parent.get()),
             units: part(bytes, size_of::<FileName>(), usize::from(header.length) * 2)?,
             attributes: header.attributes.get(),
             reparse: header.reparse.get(),

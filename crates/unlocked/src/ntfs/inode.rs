@@ -97,7 +97,7 @@ impl Inode {
     }
 
     /// Puts together where the value of an attribute lies.
-    fn extents(&self, mft: &Mft, kind: u32, name: &[u16]) -> Result<Extents> {
+    pub(crate) fn extents(&self, mft: &Mft, kind: u32, name: &[u16]) -> Result<Extents> {
         let mut parts: Vec<(NonResident<'_>, u64)> = Vec::new();
         for record in &self.records {
             for attribute in record.attributes() {

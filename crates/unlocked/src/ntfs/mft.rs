@@ -113,6 +113,17 @@ impl Mft {
         self.record(number).and_then(|r| if r.in_use() { Ok(r) } else { Err(Error::NoFile(FileId(number))) })
     }
 
+    /// Returns how many records there are.
+    pub(crate) fn count(&self) -> u64 {
+        self.extents.end() / self.geometry.record as u64
+    }
+
+    /// Reads the record with this number if it is a file's or folder's, and no extension of another.
+    pub(crate) fn read_base(&self, number: u64) -> Result<Option<Record>> {
+        let record = self.record(number)?;
+        Ok(Some(record).filter(|record| record.in_use() && record.base().is_none()))
+    }
+
     /// Reads the list of attributes, if the file has one.
     pub(crate) fn list(&self, record: &Record) -> Result<Option<Vec<Listed>>> {
         for attribute in record.attributes() {
