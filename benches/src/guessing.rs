@@ -38,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let folder = tempfile::tempdir()?;
     let drive = folder.path().join("drive.img");
-    volume::make(&drive, SIZE, Method::AesXts128)?;
+    volume::make(&drive, SIZE, Method::AesXts128, 0)?;
     fs::write(folder.path().join("hints"), HINTS)?;
     fs::write(folder.path().join("hash"), hash_of_the_password(&drive)?)?;
 

@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     println!("Unlocking, seconds (whole process; key stretching dominates)\n");
     let path = folder.path().join("small.img");
-    volume::make(&path, SMALL, Method::AesXts128)?;
+    volume::make(&path, SMALL, Method::AesXts128, 0)?;
     table(
         &programs,
         &[("recovery key", Job::UnlockByRecoveryKey), ("password", Job::UnlockByPassword)],
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     let path = folder.path().join("large.img");
     for method in Method::ALL {
-        volume::make(&path, LARGE, method)?;
+        volume::make(&path, LARGE, method, 0)?;
         let name = method.to_string();
         table(&programs, &[(&name, Job::Read)], &path, |time| {
             format!("{:.0}", LARGE as f64 / 1e6 / time.as_secs_f64())

@@ -1,4 +1,4 @@
-//! Large volumes for measuring: an NTFS boot sector and then nothing, encrypted.
+//! Large volumes for measuring: an NTFS boot sector and then nothing, or noise in parts of it, encrypted.
 
 use std::fs::File;
 use std::io;
@@ -13,14 +13,16 @@ pub const PASSWORD: &str = "side by side";
 /// The recovery password of every volume.
 pub const RECOVERY_PASSWORD: &str = "235818-357951-253979-013365-241120-245575-342914-591910";
 
-/// An NTFS boot sector, by which other readers size the volume, and zeros.
+/// An NTFS boot sector, by which other readers size the volume, and zeros or noise.
 struct Plain {
     size: u64,
     boot: [u8; 512],
+    /// So many of every 16 MiB are noise.
+    filled: u64,
 }
 
 impl Plain {
-    fn new(size: u64) -> Self {
+    fn new(size: u64, filled: u64) -> Self {
         let mut boot = [0; 512];
         boot[..11].copy_from_slice(b"\xeb\x52\x90NTFS    ");
         boot[0x0b..0x0e].copy_from_slice(&[0, 2, 8]);
@@ -32,13 +34,21 @@ impl Plain {
         boot[0x40] = 0xf6;
         boot[0x44] = 1;
         boot[510..].copy_from_slice(&[0x55, 0xaa]);
-        Self { size, boot }
+        Self { size, boot, filled }
     }
 }
 
 impl ReadAt for Plain {
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
         buf.fill(0);
+        for (at, place) in (offset..).step_by(8).zip(buf.chunks_exact_mut(8)) {
+            if at >> 20 & 15 < self.filled {
+                // Steele's and Vigna's SplitMix.
+                let mut word = (at / 8).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                place.copy_from_slice(&(word ^ (word >> 27)).to_le_bytes());
+            }
+        }
         if offset == 0 {
             buf[..512].copy_from_slice(&self.boot);
         }
@@ -75,8 +85,12 @@ impl WriteAt for Out {
     }
 }
 
-/// Makes a volume of `size` bytes.
-pub fn make(path: &Path, size: u64, method: Method) -> Result<(), Box<dyn std::error::Error>> {
+/// All of 16 MiB.
+#[allow(dead_code, reason = "not every bench fills its volumes")]
+pub const FULL: u64 = 16;
+
+/// Makes a volume of `size` bytes, of which `filled` of every 16 MiB are not empty.
+pub fn make(path: &Path, size: u64, method: Method, filled: u64) -> Result<(), Box<dyn std::error::Error>> {
     let password = Secret::new(PASSWORD.to_owned());
     let recovery_password = RecoveryPassword::parse(RECOVERY_PASSWORD)?;
     let third = size / 3 / 0x1_0000 * 0x1_0000;
@@ -92,6 +106,6 @@ pub fn make(path: &Path, size: u64, method: Method) -> Result<(), Box<dyn std::e
     };
     let file = File::options().read(true).write(true).create(true).truncate(true).open(path)?;
     file.set_len(size)?;
-    volume.write(&Plain::new(size), &Out { file, size }, |_| {})?;
+    volume.write(&Plain::new(size, filled), &Out { file, size }, |_| {})?;
     Ok(())
 }

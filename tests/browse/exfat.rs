@@ -1,51 +1,19 @@
 //! exFAT, made by mkfs.exfat and filled and read by exfat-fuse.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use unlocked::{Error, FileSystem, Format, Position};
 
-use crate::makers::{Mounted, Volume, noise, text};
-use crate::tree::{assert_same, find, of_folder, of_volume};
+use lastkey_tests::fill;
+use lastkey_tests::makers::Volume;
+use lastkey_tests::tree::{assert_same, find, of_folder, of_volume};
 
 /// exFAT keeps hundredths of seconds; exfat-fuse writes and shows whole ones, in steps of two.
 const TWO_SECONDS: i128 = 2_000_000_001;
 
-fn fill(root: &Mounted) {
-    let write = |name: &str, bytes: &[u8]| fs::write(root.path(name), bytes).expect("a file");
-    fs::create_dir_all(root.path("Documents/日本語/emoji 😀 Ж")).expect("folders");
-    write("empty", b"");
-    write("Documents/plain.bin", &noise(3_000_003, 1));
-    write("Documents/日本語/emoji 😀 Ж/Ünï.txt", "Grüße, 世界\n".as_bytes());
-    write(&"n".repeat(255), b"the longest name");
-    let mut pair =
-        ["fragmented 1", "fragmented 2"].map(|name| File::create(root.path(name)).expect("a file"));
-    for number in 0..200 {
-        for file in &mut pair {
-            file.write_all(&noise(4096, number)).expect("a piece");
-            file.sync_all().expect("written");
-        }
-    }
-    let holey = File::create(root.path("written at its end")).expect("a file");
-    holey.write_all_at(&text(1000), 500_000).expect("a piece");
-    fs::create_dir(root.path("many")).expect("a folder");
-    for number in 0..1500 {
-        write(
-            &format!("many/File number {number} — {}", "x".repeat(number % 60)),
-            number.to_string().as_bytes(),
-        );
-    }
-    for number in (0..1500).step_by(3) {
-        fs::remove_file(root.path(&format!("many/File number {number} — {}", "x".repeat(number % 60))))
-            .expect("a file");
-    }
-}
-
 fn make(size: u64, options: &[&str]) -> Option<Volume> {
     let volume = Volume::make(size, "mkfs.exfat", &[&["-L", "Größe 字"], options].concat())?;
-    fill(&volume.mount("mount.exfat-fuse", &[])?);
+    fill::exfat(&volume.mount("mount.exfat-fuse", &[])?.folder);
     Some(volume)
 }
 

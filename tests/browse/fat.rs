@@ -1,31 +1,15 @@
 //! FAT12, FAT16 and FAT32, made by mkfs.vfat and filled and read by mtools.
 
 use std::fs;
-use std::path::Path;
 
 use unlocked::{Error, Format, Position};
 
-use crate::makers::{Volume, noise, run, text};
-use crate::tree::{assert_same, find, hash, of_folder, of_volume};
+use lastkey_tests::fill;
+use lastkey_tests::makers::{Volume, noise, run};
+use lastkey_tests::tree::{assert_same, find, hash, of_folder, of_volume};
 
 /// FAT counts times in steps of two seconds.
 const TWO_SECONDS: i128 = 2_000_000_001;
-
-fn fill(folder: &Path) {
-    let write = |name: &str, bytes: &[u8]| fs::write(folder.join(name), bytes).expect("a file");
-    fs::create_dir_all(folder.join("Documents/a folder with a long name/日本語")).expect("folders");
-    write("EMPTY", b"");
-    write("SHORT.TXT", b"short");
-    write("lower.txt", b"lower");
-    write("Mixed Case.Text", &text(5000));
-    write("Documents/one more than a cluster.bin", &noise(65_537, 1));
-    write("Documents/a folder with a long name/日本語/Größe Ж.txt", "Grüße\n".as_bytes());
-    write("Documents/SUB.BIN", &noise(300_000, 2));
-    write(&format!("{}.txt", "long ".repeat(40)), b"a name in 16 records");
-    for number in 0..200 {
-        write(&format!("Documents/file number {number}.dat"), &noise(number * 10, number as u64));
-    }
-}
 
 fn image(volume: &Volume) -> &str {
     volume.image.to_str().expect("a plain path")
@@ -41,7 +25,7 @@ fn read_by_mtools(volume: &Volume) -> Option<tempfile::TempDir> {
 fn make(size: u64, options: &[&str]) -> Option<Volume> {
     let volume = Volume::make(size, "mkfs.vfat", options)?;
     let own = tempfile::tempdir().expect("a folder");
-    fill(own.path());
+    fill::fat(own.path());
     let mut names: Vec<_> =
         fs::read_dir(own.path()).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
     names.sort();

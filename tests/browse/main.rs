@@ -3,8 +3,6 @@
 
 mod exfat;
 mod fat;
-mod makers;
 mod ntfs;
 mod ntfs_damaged;
-mod tree;
 mod wof;

@@ -1,14 +1,14 @@
 //! NTFS, made by mkntfs and filled and read by ntfs-3g.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, symlink};
-use std::path::Path;
+use std::fs::{self};
+use std::os::unix::fs::symlink;
 
 use unlocked::{Error, Format, Kind, LinkKind, Name, Position};
 
-use crate::makers::{Mounted, Volume, mixed, noise, output, run, text};
-use crate::tree::{assert_same, find, of_folder, of_volume, read_all};
+use lastkey_tests::fill::{self};
+use lastkey_tests::makers::{Mounted, Volume, mixed, noise, output, run};
+use lastkey_tests::tree::{assert_same, find, of_folder, of_volume, read_all};
 
 const EXACT: i128 = 1;
 /// `streams_interface=windows`: `file:stream` names a stream.
@@ -23,66 +23,6 @@ pub fn mount(volume: &Volume) -> Option<Mounted> {
     volume.mount("ntfs-3g", &OPTIONS)
 }
 
-/// Sets Windows' attributes of a file or folder; 0x800 in a folder compresses what is then put there.
-fn set_attributes(path: &Path, attributes: u32) -> bool {
-    let value = format!("0x{attributes:08x}");
-    let options = ["-h", "-n", "system.ntfs_attrib_be", "-v", &value].map(AsRef::as_ref);
-    run("setfattr", options.into_iter().chain([path.as_os_str()]))
-}
-
-fn fill(root: &Mounted) -> bool {
-    let write = |name: &str, bytes: &[u8]| fs::write(root.path(name), bytes).expect("a file");
-    fs::create_dir_all(root.path("Documents/日本語/emoji 😀 Ж")).expect("folders");
-    write("empty", b"");
-    write("resident.txt", b"a few bytes");
-    write("Documents/plain.bin", &noise(1_000_003, 1));
-    write("Documents/日本語/emoji 😀 Ж/Ünï.txt", "Grüße, 世界\n".as_bytes());
-    write(&"n".repeat(255), b"the longest name");
-    write("ends in a dot.", b"Windows would not make it");
-    write(" spaces ", b"spaces");
-    write("Case", b"upper");
-    write("case", b"lower");
-
-    fs::create_dir(root.path("compressed")).expect("a folder");
-    if !set_attributes(&root.path("compressed"), 0x810) {
-        return false;
-    }
-    write("compressed/text", &text(3_000_001));
-    write("compressed/noise", &noise(500_000, 2));
-    write("compressed/mixed", &mixed(4_000_000));
-    write("compressed/zeros", &vec![0; 1_000_000]);
-    write("compressed/small", &text(5000));
-    write("compressed/one unit", &text(65_536));
-    write("compressed/one unit of noise", &noise(65_536, 3));
-    let holes = File::create(root.path("compressed/holes")).expect("a file");
-    holes.write_all_at(&text(100_000), 700_000).expect("a piece");
-    holes.set_len(2_000_000).expect("a length");
-
-    let sparse = File::create(root.path("sparse")).expect("a file");
-    sparse.write_all_at(b"start", 0).expect("a piece");
-    sparse.write_all_at(&noise(10_000, 4), 5_000_123).expect("a piece");
-    sparse.set_len(9_000_000).expect("a length");
-    // Each piece is a run of its own: more than a record holds.
-    let holey = File::create(root.path("many holes")).expect("a file");
-    for number in 0..2000 {
-        holey.write_all_at(&noise(4096, number), number * 3 * 4096).expect("a piece");
-    }
-    fs::create_dir(root.path("many")).expect("a folder");
-    for number in 0..3000 {
-        write(&format!("many/File number {number} — {}", number % 7), number.to_string().as_bytes());
-    }
-    for number in (0..3000).step_by(3) {
-        fs::remove_file(root.path(&format!("many/File number {number} — {}", number % 7))).expect("a file");
-    }
-    fs::create_dir(root.path("links")).expect("a folder");
-    for number in 0..60 {
-        let name = format!("links/{number} {}", "l".repeat(200));
-        fs::hard_link(root.path("resident.txt"), root.path(&name)).expect("a link");
-    }
-    symlink("../elsewhere/ü", root.path("links/symbolic")).expect("a link");
-    true
-}
-
 #[test]
 fn every_file_is_what_ntfs_3g_reads() {
     // Large clusters, sectors and records among them
@@ -92,9 +32,7 @@ fn every_file_is_what_ntfs_3g_reads() {
         let Some(volume) = make(200 << 20, options) else { return };
         let Some(mounted) = mount(&volume) else { return };
         // Larger clusters cannot be compressed; ntfs-3g then does not.
-        if !fill(&mounted) {
-            return;
-        }
+        fill::ntfs(&mounted.folder);
         drop(mounted);
         let Some(mounted) = mount(&volume) else { return };
         let theirs = of_folder(&mounted.folder);

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use unlocked::{Elsewhere, Error, FileSystem, Position};
 
-use crate::makers::{Volume, noise, run};
 use crate::ntfs::{make, mount};
-use crate::tree::{find, of_volume};
+use lastkey_tests::makers::{Volume, noise, run};
+use lastkey_tests::tree::{find, of_volume};
 
 const RECORD: usize = 1024;
 

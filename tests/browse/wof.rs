@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::Path;
 
-use crate::makers::{mixed, noise, run, text};
 use crate::ntfs::{make, mount};
-use crate::tree::{find, hash, read_all};
+use lastkey_tests::makers::{mixed, noise, run, text};
+use lastkey_tests::tree::{find, hash, read_all};
 
 /// Algorithms by number, and how wimlib is told to make their chunks.
 const ALGORITHMS: [(u32, &str, &str); 4] =

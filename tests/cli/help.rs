@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::support::{Said, folder, run_revealing, sample, to};
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 21] = [
     "status",
     "protectors",
     "backup",
@@ -15,6 +15,15 @@ const COMMANDS: [&str; 12] = [
     "dictate",
     "type",
     "read",
+    "ls",
+    "tree",
+    "cat",
+    "cp",
+    "mount",
+    "unmount",
+    "unlock",
+    "nbd",
+    "rescue",
     "try",
     "completions",
     "man",

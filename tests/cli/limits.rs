@@ -60,6 +60,20 @@ fn no_command_needs_64_mib_on_a_drive_of_8_tib() {
     run(&[&"backup", &drive, &"--to", &to(folder.path()), &"--password-file", &sample.password]);
     run(&[&"verify", &drive, &sample.copy, &sample.digits]);
     run(&[&"read", &drive, &"--out", &out, &"--vmk-file", &sample.vmk, &"--length", &"268435456"]);
+    let out = folder.path().join("plain.qcow2");
+    run(&[
+        &"read",
+        &drive,
+        &"--out",
+        &out,
+        &"--vmk-file",
+        &sample.vmk,
+        &"--format",
+        &"qcow2",
+        &"--resume",
+        &"--length",
+        &"268435456",
+    ]);
     run(&[
         &"read",
         &drive,

@@ -12,6 +12,8 @@ mod keys;
 mod limits;
 mod prompts;
 mod read;
+mod read_formats;
+mod read_resume;
 mod record;
 mod repair;
 mod sealed;

@@ -5,26 +5,23 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::thread;
+use std::time::{Duration, Instant};
 
-use lastkey_tests::known::DRIVES;
 use lastkey_tests::program;
+use lastkey_tests::said::keep_secret;
 use serde_json::Value;
 use tempfile::TempDir;
+
+pub use lastkey_tests::said::Said;
 
 /// Runs `lastkey` with these arguments, which may be text or paths, and nothing on standard input.
 macro_rules! lastkey {
     ($($argument:expr),* $(,)?) => {
         $crate::support::run(&[$(&$argument as &dyn AsRef<std::ffi::OsStr>),*], b"")
     };
-}
-
-/// What a run of the program said.
-pub struct Said {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
 }
 
 /// Runs `lastkey` with something on standard input.
@@ -45,67 +42,6 @@ pub fn run_revealing(arguments: &[&dyn AsRef<OsStr>], input: &[u8]) -> Said {
     let _ = child.stdin.take().expect("piped").write_all(input);
     Said::of(child.wait_with_output().expect("the program ends"))
 }
-
-impl Said {
-    /// Takes what a process said.
-    pub fn of(output: Output) -> Self {
-        use std::os::unix::process::ExitStatusExt;
-        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-        let code = output.status.code().or(output.status.signal().map(|signal| -signal));
-        Self { code: code.expect("a status"), out: text(output.stdout), err: text(output.stderr) }
-    }
-
-    /// Asserts an exit code.
-    #[track_caller]
-    pub fn exits(&self, code: i32) -> &Self {
-        assert_eq!(self.code, code, "stdout: {}\nstderr: {}", self.out, self.err);
-        self
-    }
-
-    /// Asserts that something is said.
-    #[track_caller]
-    pub fn says(&self, text: &str) -> &Self {
-        assert!(
-            self.out.contains(text) || self.err.contains(text),
-            "{text:?} is missing\nstdout: {}\nstderr: {}",
-            self.out,
-            self.err
-        );
-        self
-    }
-
-    /// Returns the JSON document on standard output.
-    #[track_caller]
-    pub fn json(&self) -> Value {
-        let document: Value =
-            serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}{}", self.out, self.err));
-        assert_eq!(document["format"], 1);
-        document
-    }
-
-    /// Asserts that no key of any test drive is among what was said, however its digits are grouped.
-    #[track_caller]
-    pub fn assert_no_secret(&self) {
-        for stream in [&self.out, &self.err] {
-            let text = bare(stream);
-            let keys = DRIVES.iter().flat_map(|drive| drive.recovery_passwords).map(|key| bare(key));
-            for key in keys.chain(SECRETS.get().into_iter().flatten().cloned()) {
-                assert!(!text.contains(&key), "a key is shown");
-            }
-            for password in DRIVES.iter().filter_map(|drive| drive.password).chain(["try-lastkey"]) {
-                assert!(!stream.contains(password), "a password is shown");
-            }
-        }
-    }
-}
-
-/// Returns a text without spaces, hyphens and the like.
-fn bare(text: &str) -> String {
-    text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
-}
-
-/// The keys of the sample drive, bare.
-static SECRETS: OnceLock<Vec<String>> = OnceLock::new();
 
 /// The drive of `lastkey try --keep`, and all its keys in files.
 pub struct Sample {
@@ -171,7 +107,7 @@ impl Sample {
             drive,
             copy,
         };
-        let _ = SECRETS.set(vec![bare(&digits), vmk, fvek]);
+        keep_secret([digits.clone(), vmk, fvek]);
         sample
     }
 }
@@ -225,8 +161,23 @@ pub fn as_nobody(arguments: &[&dyn AsRef<OsStr>]) -> Said {
     said
 }
 
-/// Sends the signal of Ctrl-C.
+/// Sends the signal of Ctrl-C, once the program listens to it: on a busy machine that takes its time.
 pub fn interrupt(child: &std::process::Child) {
+    let status = || fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+    let caught = |status: &str| {
+        let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?.trim();
+        u64::from_str_radix(mask, 16).ok()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let status = status();
+        // Bit 1 is that of signal 2, SIGINT.
+        let listens = caught(&status).is_none_or(|mask| mask & 2 != 0);
+        if listens || status.contains("State:\tZ") || Instant::now() > deadline {
+            break;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
     let pid = rustix::process::Pid::from_child(child);
     rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("a running program");
 }

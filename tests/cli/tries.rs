@@ -52,7 +52,7 @@ fn ctrl_c_at_any_moment_leaves_nothing() {
         let mut command = program::lastkey();
         command.arg("try").env("TMPDIR", folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut child = command.spawn().expect("the program");
-        std::thread::sleep(Duration::from_millis(20 + wait));
+        std::thread::sleep(Duration::from_millis(wait));
         if child.try_wait().expect("a child").is_none() {
             interrupt(&child);
         }

@@ -3,7 +3,7 @@
 # tests run on need not have: Debian's, newer than bookworm's own because that has no driver for NTFS. Nothing of it is installed.
 
 VM_PACKAGES="qemu-system-x86 busybox-static kmod xz-utils ntfs-3g exfatprogs exfat-fuse dosfstools mtools fatattr"
-VM_MODULES="xhci-pci usb-storage sd_mod vfat exfat ntfs3 nls_cp437 nls_ascii nls_iso8859-1 nls_utf8"
+VM_MODULES="fuse xhci-pci usb-storage sd_mod vfat exfat ntfs3 nls_cp437 nls_ascii nls_iso8859-1 nls_utf8"
 
 # prepare_vm: makes a kernel and a first root file system for it, and names their folder in LASTKEY_VM.
 prepare_vm() {
@@ -11,12 +11,13 @@ prepare_vm() {
   # shellcheck disable=SC2086
   packages $VM_PACKAGES || packages_of_backports qemu-system-x86 && packages $VM_PACKAGES || vm_programs ||
     { missing "qemu, busybox and the tools of three file systems" "apt-get install $VM_PACKAGES"; return 0; }
-  if [ ! -e "$folder/root.cpio" ]; then
+  if [ "$(cat "$folder/modules" 2>/dev/null)" != "$VM_MODULES" ]; then
     if ! vm_kernel "$folder.new"; then
       missing "a kernel for the virtual machine" "a Debian system with bookworm-backports in reach"
       return 0
     fi
     rm -rf "$folder"
+    echo "$VM_MODULES" >"$folder.new/modules"
     mv "$folder.new" "$folder"
   fi
   export LASTKEY_VM=$folder

@@ -34,6 +34,9 @@ prepare_wine() {
   WINE=$(command -v wine64 || echo /usr/lib/wine/wine64)
   export WINE WINEPREFIX=$KEPT/wine WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
   folder=$WINEPREFIX/drive_c/windows/system32
+  # A server that ends between two programs may hang up on the second.
+  mkdir -p "$WINEPREFIX"
+  "$(command -v wineserver || echo /usr/lib/wine/wineserver)" -p60 || true
   # wineboot looks for a desktop and complains that there is none.
   [ -d "$folder" ] || "$WINE" wineboot --init >"$RUN/wine.log" 2>&1 ||
     { cat "$RUN/wine.log"; fail "Wine could not make its prefix"; }

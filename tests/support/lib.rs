@@ -13,15 +13,20 @@ use sha2::{Digest, Sha256};
 
 pub mod conversion;
 pub mod domain;
+pub mod fill;
 pub mod known;
 pub mod made;
+pub mod makers;
 pub mod metadata;
 pub mod nbd;
 pub mod overlay;
 pub mod peers;
 pub mod program;
 pub mod real;
+pub mod said;
+pub mod tree;
 pub mod vm;
+pub mod whole;
 
 /// Says why a test does not run; under CI that is a failure.
 ///
@@ -63,6 +68,13 @@ impl Image {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         Ok(Arc::new(Self { file, size }))
+    }
+
+    /// Opens a file that must be there, to change it.
+    pub fn open_to_write(path: &Path) -> io::Result<Self> {
+        let file = File::options().read(true).write(true).open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { file, size })
     }
 
     /// Makes a file of zeros.

@@ -18,7 +18,8 @@ const METADATA: [u64; 3] = [0x3_0000, 0x6_0000, 0xa_0000];
 const BOOT_COPY: u64 = 0xb_0000;
 const DISCOVERY: usize = 0x6000;
 
-const DIGITS: &str = "235818-357951-253979-013365-241120-245575-342914-591910";
+/// The recovery password of every volume that is made.
+pub(crate) const DIGITS: &str = "235818-357951-253979-013365-241120-245575-342914-591910";
 
 /// Which volume.
 #[derive(Clone, Copy, Debug)]

@@ -94,21 +94,44 @@ impl Vm {
     /// # Panics
     /// When the machine does not see it.
     pub fn plug(&mut self, disk: &Disk) -> String {
-        self.plugged += 1;
-        let socket = self.folder.path().join(format!("nbd{}", self.plugged));
+        let socket = self.folder.path().join(format!("nbd{}", self.plugged + 1));
         disk.serve(&socket).expect("a socket");
+        self.plug_in(&socket, false);
+        self.name_of("sd?1")
+    }
+
+    /// Plugs in what a server lends at a socket, to be read only, waits until the machine has seen it, and returns
+    /// what the machine calls it.
+    ///
+    /// # Panics
+    /// When the machine does not see it.
+    pub fn plug_lent(&mut self, socket: &Path) -> String {
+        self.plug_in(socket, true);
+        self.name_of("sd?")
+    }
+
+    fn plug_in(&mut self, socket: &Path, read_only: bool) {
+        self.plugged += 1;
         let node = format!("disk{}", self.plugged);
         let server = json!({"type": "unix", "path": socket});
         let cache = json!({"direct": true});
         self.port.ask(
             "blockdev-add",
-            &json!({"driver": "nbd", "node-name": node, "server": server, "cache": cache}),
+            &json!({
+                "driver": "nbd", "node-name": node, "server": server, "cache": cache, "read-only": read_only
+            }),
         );
         let device =
             json!({"driver": "usb-storage", "id": "stick", "bus": "usb.0", "drive": node, "removable": true});
         self.port.ask("device_add", &device);
-        let lines = self.must("until ls /sys/block | grep sd; do sleep 0.1; done; until [ -e /dev/sd?1 ]; do sleep 0.1; done; ls /dev/sd?1");
-        lines.last().and_then(|path| path.strip_prefix("/dev/")).expect("a partition").to_owned()
+    }
+
+    /// Waits for a device in the machine and returns its name.
+    fn name_of(&mut self, pattern: &str) -> String {
+        let lines = self.must(&format!(
+            "until ls /sys/block | grep sd; do sleep 0.1; done; until [ -e /dev/{pattern} ]; do sleep 0.1; done; ls /dev/{pattern}"
+        ));
+        lines.last().and_then(|path| path.strip_prefix("/dev/")).expect("a device").to_owned()
     }
 
     /// Takes the stick out, and waits until the machine has seen that.

@@ -3,6 +3,7 @@
 
 mod cuts;
 mod loops;
+mod mounted;
 mod sticks;
 
 use std::path::{Path, PathBuf};

@@ -88,13 +88,8 @@ impl FileSystem {
             lastkey_tests::skip(&format!("{} is missing or fails", self.make[0]));
             return None;
         }
-        let mut bytes = vec![0; START];
         let kind = if self.kind == "vfat" { 0x0c } else { 0x07 };
-        let entry = [&[0, 0, 2, 0, kind, 0, 0, 0][..], &sectors(START), &sectors(SIZE - START)].concat();
-        bytes[446..462].copy_from_slice(&entry);
-        bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
-        bytes.extend(fs::read(&part.path).expect("the file system"));
-        let disk = Disk::new(bytes);
+        let disk = Disk::new(stick(kind, &fs::read(&part.path).expect("the file system")));
         let name = vm.plug(&disk);
         vm.must(&format!("mount -t {} /dev/{name} /m && cp -r /old/. /m && sync && umount /m", self.kind));
         vm.unplug();
@@ -184,6 +179,16 @@ fn fatattr(disk: &[u8], vm: &mut Vm) -> Vec<String> {
     vm.must("umount /m");
     vm.unplug();
     lines
+}
+
+/// Returns the bytes of a stick with one partition, of this type and with this in it.
+pub fn stick(kind: u8, part: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0; START];
+    let entry = [&[0, 0, 2, 0, kind, 0, 0, 0][..], &sectors(START), &sectors(part.len())].concat();
+    bytes[446..462].copy_from_slice(&entry);
+    bytes[510..512].copy_from_slice(&[0x55, 0xaa]);
+    bytes.extend_from_slice(part);
+    bytes
 }
 
 fn sectors(bytes: usize) -> [u8; 4] {

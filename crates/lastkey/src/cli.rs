@@ -1,22 +1,32 @@
 //! The command line as it was typed: nothing here looks at a drive.
 
+mod files;
+mod mounts;
+mod nbd;
 mod places;
 mod repair;
+mod rescue;
 mod seals;
 mod search;
+mod unlock;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use crate::failure::Kind;
 
+pub use files::{Cat, Cp, Ls, Tree};
+pub use mounts::{Mount, Unmount};
+pub use nbd::{Nbd, Tls as NbdTls};
 pub use places::{PaperSize, Places, Sheets, SignIn};
 pub use repair::Repair;
+pub use rescue::Rescue;
 pub use seals::Seals;
 pub use search::{Dictate, FindKeys, TypeDrive};
+pub use unlock::Unlock;
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -60,11 +70,6 @@ pub enum Command {
         after_help = "Examples:\n  lastkey verify /dev/sda3 /media/stick/*.TXT\n  lastkey verify drive.img key.BEK --json\n  lastkey verify /dev/sda3 photo.jpg page.pdf keys.kdbx\n  sudo lastkey verify --all\n\nThe exit code is 0 only if every copy is proven."
     )]
     Verify(Verify),
-    /// Copy a drive, decrypted, into a file
-    #[command(
-        after_help = "Examples:\n  sudo lastkey read /dev/sda3 --out /media/big/drive.img\n  lastkey read drive.img --out - --recovery-key-file key.TXT | sha256sum"
-    )]
-    Read(Read),
     /// Find recovery keys in files of every form, and say which drive each opens
     #[command(
         after_help = "Examples:\n  lastkey find\n  lastkey find 3C116B76 --in ~/Documents --in usb\n  sudo lastkey find /dev/sda3 --in /srv/share --json\n\nThe exit code is 0 only if what was looked for was found: a key, or one that opens the drive."
@@ -83,6 +88,62 @@ pub enum Command {
         after_help = "Examples:\n  sudo lastkey repair /dev/sda3\n  lastkey repair drive.img --hints-file typed.txt --dry-run\n  lastkey repair drive.img --resume lastkey-repair-3C116B76.json\n\nWrite ? for a digit that cannot be read, and leave out groups that are missing. Swapped groups and digits, look-alikes and wrong digits are found too."
     )]
     Repair(Repair),
+    /// List what lies in a folder inside a drive, nothing mounted
+    #[command(
+        after_help = "Examples:\n  sudo lastkey ls /dev/sda3:/Users\n  lastkey ls drive.img --recovery-key-file key.TXT\n  lastkey ls -l drive.img:/Users/Anna/Documents --password-file pw.txt"
+    )]
+    Ls(Ls),
+    /// Show everything in a folder inside a drive
+    #[command(
+        after_help = "Examples:\n  lastkey tree drive.img:/Users/Anna --recovery-key-file key.TXT\n  sudo lastkey tree /dev/sda3 --depth 2"
+    )]
+    Tree(Tree),
+    /// Write files inside a drive to standard output
+    #[command(
+        after_help = "Examples:\n  lastkey cat drive.img:/Users/Anna/letter.txt --recovery-key-file key.TXT\n  sudo lastkey cat /dev/sda3:/photo.jpg > photo.jpg"
+    )]
+    Cat(Cat),
+    /// Copy files and folders out of a drive
+    #[command(
+        after_help = "Examples:\n  sudo lastkey cp -r /dev/sda3:/Users/Anna /media/big\n  lastkey cp drive.img:/letter.txt drive.img:/photo.jpg . --recovery-key-file key.TXT\n  lastkey cp -r --salvage drive.img: rescued --password-file pw.txt\n\nThe same command again goes on where it stopped. Nothing is overwritten."
+    )]
+    Cp(Cp),
+    /// Show the files inside a drive in a folder of this computer, to be read
+    #[command(
+        after_help = "Examples:\n  sudo lastkey mount /dev/sda3 /mnt/drive\n  lastkey mount drive.img files --recovery-key-file key.TXT --background\n  lastkey mount --raw drive.img raw --password-file pw.txt\n\nIt stays until Ctrl-C or `lastkey unmount`. Nothing is written to the drive."
+    )]
+    Mount(Mount),
+    /// Take away what `lastkey mount` shows
+    #[command(
+        after_help = "Examples:\n  lastkey unmount /mnt/drive\n  sudo lastkey unmount /dev/sda3\n  lastkey unmount --all --force"
+    )]
+    Unmount(Unmount),
+    /// Open every drive with the one of many keys that is its own: the rescue stick
+    #[command(
+        after_help = "Examples:\n  sudo lastkey unlock --with /media/stick\n  sudo lastkey unlock --with keys --at /mnt --log today.jsonl\n  lastkey unlock drive.img --with keys --no-mount\n\nEach key is proven before its drive is mounted, to be read only. Ctrl-C unmounts all."
+    )]
+    Unlock(Unlock),
+    /// Serve a drive, decrypted and read-only, to virtual machines and kernels (NBD)
+    #[command(
+        after_help = "Examples:\n  sudo lastkey nbd /dev/sda3\n  lastkey nbd drive.img --socket /tmp/drive.sock --once\n  lastkey nbd drive.img --listen 192.0.2.7 --tls-cert c.pem --tls-key k.pem --tls-ca ca.pem\n\nThe drive is served until Ctrl-C. Whoever connects reads it decrypted: a socket lets in only its owner."
+    )]
+    Nbd(Nbd),
+    /// Copy a drive, decrypted, into a file
+    #[command(
+        after_help = "Examples:\n  sudo lastkey read /dev/sda3 --out /media/big/drive.img --resume\n  lastkey read drive.img --out drive.qcow2 --format qcow2\n  lastkey read drive.img --out - --recovery-key-file key.TXT | sha256sum\n\nWhere the drive is empty the file takes no room."
+    )]
+    Read(Read),
+    /// Copy what can be read of a failing or damaged drive, decrypted, and name the files that are lost
+    #[command(
+        after_help = "Examples:\n  sudo lastkey rescue /dev/sda3 /media/big/drive.img\n  lastkey rescue drive.img out.img --snapshot metadata.fve --recovery-key-file key.TXT\n  lastkey rescue copy.img out.img --source-map copy.map\n\nThe same command goes on where an earlier one stopped. The exit code is 0 only if everything was read."
+    )]
+    Rescue(Rescue),
+    /// Unmount when the process that mounts dies
+    #[command(hide = true)]
+    GuardMount {
+        /// The folder
+        folder: PathBuf,
+    },
     /// Make a small BitLocker drive, back its key up and prove it, before your eyes
     #[command(after_help = "Examples:\n  lastkey try\n  lastkey try --keep my-first-drive")]
     Try(Try),
@@ -111,11 +172,23 @@ impl Command {
             | Self::Backup(Backup { json, .. })
             | Self::Verify(Verify { json, .. })
             | Self::Read(Read { json, .. })
+            | Self::Ls(Ls { json, .. })
+            | Self::Tree(Tree { json, .. })
+            | Self::Cp(Cp { json, .. })
+            | Self::Mount(Mount { json, .. })
+            | Self::Unmount(Unmount { json, .. })
+            | Self::Unlock(Unlock { json, .. })
+            | Self::Nbd(Nbd { json, .. })
+            | Self::Rescue(Rescue { json, .. })
             | Self::Find(FindKeys { json, .. })
             | Self::Type(TypeDrive { json, .. })
             | Self::Repair(Repair { json, .. })
             | Self::Try(Try { json, .. }) => json.json,
-            Self::Dictate(_) | Self::Completions { .. } | Self::Man { .. } => false,
+            Self::Cat(_)
+            | Self::Dictate(_)
+            | Self::GuardMount { .. }
+            | Self::Completions { .. }
+            | Self::Man { .. } => false,
         }
     }
 }
@@ -202,10 +275,25 @@ pub struct Read {
     /// Copy this many bytes; none: up to the end
     #[arg(long, value_name = "BYTES")]
     pub length: Option<u64>,
+    /// What the file looks like
+    #[arg(long, value_enum, default_value_t = ImageFormat::Raw)]
+    pub format: ImageFormat,
+    /// When stopped, keep what is copied (FILE.part); the same command then goes on there
+    #[arg(long)]
+    pub resume: bool,
     #[command(flatten)]
     pub keys: Keys,
     #[command(flatten)]
     pub json: Json,
+}
+
+/// What the file of a copy looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ImageFormat {
+    /// The bytes as they are
+    Raw,
+    /// QEMU's disk image, for virtual machines; as long as whole sectors of 512 bytes
+    Qcow2,
 }
 
 /// `lastkey try`

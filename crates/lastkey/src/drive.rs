@@ -13,6 +13,12 @@ use crate::failure::{Failure, Kind};
 use crate::output::Output;
 use crate::progress;
 
+mod damaged;
+mod part;
+
+pub use damaged::{Aids, Way, open_damaged, shows_files, was_converted};
+use part::Part;
+
 /// A BitLocker volume on a drive.
 pub struct Target {
     /// What the drive is called in messages.
@@ -25,11 +31,47 @@ pub struct Target {
     pub found_at: Option<u64>,
     /// The volume.
     pub volume: Volume,
+    /// It may start elsewhere, and under which start there are files, only a key tells: see
+    /// [`keys::unlock`](crate::keys::unlock).
+    pub or: Vec<Volume>,
+}
+
+/// What may be on a drive for a command that reads what is inside.
+pub enum Found {
+    /// A BitLocker volume.
+    BitLocker(Box<Target>),
+    /// A file system that is not encrypted.
+    Plain(Plain),
+}
+
+/// A file system that is not encrypted.
+pub struct Plain {
+    /// What the drive is called in messages.
+    pub name: String,
+    /// Where the drive is.
+    pub path: PathBuf,
+    /// Its bytes.
+    pub source: Arc<dyn ReadAt>,
 }
 
 /// Opens the only volume on the drive that a command names.
 pub fn open(drive: &Drive, output: &Output) -> Result<Target, Failure> {
-    let mut found = open_all(&drive.drive, &drive.find)?;
+    only(open_all(&drive.drive, &drive.find)?, &drive.drive, output)
+}
+
+/// Opens the only volume on a drive, or the file system there when it is not encrypted.
+pub fn find_one(drive: &OsStr, find: &Find, output: &Output) -> Result<Found, Failure> {
+    let place = Place::open(resolve(drive)?, find)?;
+    match place.look(find) {
+        Ok(found) => only(found, drive, output).map(|target| Found::BitLocker(Box::new(target))),
+        Err(failure) if failure.kind == Kind::NotBitLocker && place.has_file_system() => {
+            Ok(Found::Plain(Plain { name: place.name, path: place.path, source: place.source }))
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+fn only(mut found: Vec<Target>, drive: &OsStr, output: &Output) -> Result<Target, Failure> {
     if found.len() > 1 {
         let numbers: Vec<_> =
             found.iter().filter_map(|target| Some(target.partition.as_ref()?.index.to_string())).collect();
@@ -38,7 +80,7 @@ pub fn open(drive: &Drive, output: &Output) -> Result<Target, Failure> {
             Kind::Usage,
             format!("there are several BitLocker partitions on it: {list}"),
         )
-        .about(&Path::new(&drive.drive).display().to_string())
+        .about(&Path::new(drive).display().to_string())
         .hint(format!("choose one with --partition {options}")));
     }
     let target =
@@ -53,7 +95,7 @@ pub fn open(drive: &Drive, output: &Output) -> Result<Target, Failure> {
 
 /// Opens every volume on the drive that a person named; there is at least one.
 pub fn open_all(drive: &OsStr, find: &Find) -> Result<Vec<Target>, Failure> {
-    open_path(resolve(drive)?, find, true)
+    Place::open(resolve(drive)?, find)?.look(find)
 }
 
 /// Finds the drive that is called so. A path needs no list of the drives.
@@ -66,20 +108,15 @@ fn resolve(drive: &OsStr) -> Result<PathBuf, ResolveError> {
     drives::resolve(text, &if is_file { Vec::new() } else { drives::attached() })
 }
 
-/// Opens every volume on an attached drive, without searching it for what is lost.
-pub fn open_attached(attached: &Attached) -> Result<Vec<Target>, Failure> {
-    open_path(attached.path.clone(), &Find { partition: None, scan: false }, false)
+/// Returns whether an attached drive is called so.
+pub fn is_attached(drive: &OsStr) -> bool {
+    drive.to_str().is_some_and(|text| drives::resolve(text, &drives::attached()).is_ok())
 }
 
-fn open_path(path: PathBuf, find: &Find, may_search: bool) -> Result<Vec<Target>, Failure> {
-    let source = Arc::new(Source::open(&path)?);
-    let whole =
-        Place { name: path.display().to_string(), path, source: source.clone(), disk: source, part: None };
-    let place = match find.partition {
-        Some(number) => whole.partition(number)?,
-        None => whole,
-    };
-    if find.scan { Ok(vec![place.search()?]) } else { place.volumes(may_search) }
+/// Opens every volume on an attached drive, without searching it for what is lost.
+pub fn open_attached(attached: &Attached) -> Result<Vec<Target>, Failure> {
+    let everything = Find { partition: None, scan: false };
+    Place::open(attached.path.clone(), &everything)?.volumes(false)
 }
 
 /// A drive, or a partition of it.
@@ -87,11 +124,34 @@ struct Place {
     name: String,
     path: PathBuf,
     source: Arc<dyn ReadAt>,
-    disk: Arc<Source>,
+    disk: Arc<dyn ReadAt>,
     part: Option<Partition>,
 }
 
 impl Place {
+    fn open(path: PathBuf, find: &Find) -> Result<Self, Failure> {
+        let source = Arc::new(Source::open(&path)?);
+        Self::over(source, path, find)
+    }
+
+    fn over(source: Arc<dyn ReadAt>, path: PathBuf, find: &Find) -> Result<Self, Failure> {
+        let name = path.display().to_string();
+        let whole = Self { name, path, source: source.clone(), disk: source, part: None };
+        match find.partition {
+            Some(number) => whole.partition(number),
+            None => Ok(whole),
+        }
+    }
+
+    /// Opens the volumes here as the command line says.
+    fn look(&self, find: &Find) -> Result<Vec<Target>, Failure> {
+        if find.scan { Ok(vec![self.search()?]) } else { self.volumes(true) }
+    }
+
+    fn has_file_system(&self) -> bool {
+        unlocked::FileSystem::open(self.source.clone()).is_ok()
+    }
+
     fn partition(&self, number: u32) -> Result<Self, Failure> {
         let part = drives::partitions(&*self.disk).into_iter().find(|part| part.index == number);
         let part = part.ok_or_else(|| {
@@ -102,7 +162,7 @@ impl Place {
 
     fn at(&self, part: Partition) -> Result<Self, Failure> {
         let name = format!("{} partition {}", self.name, part.index);
-        let window = self.disk.clone().window(part.offset, part.size);
+        let window = Part::new(self.disk.clone(), part.offset, part.size);
         let window =
             window.ok_or_else(|| Failure::new(Kind::Truncated, "it lies beyond the end").about(&name))?;
         let (path, disk) = (self.path.clone(), self.disk.clone());
@@ -184,29 +244,27 @@ impl Place {
         let found = found.map_err(|error| about(error.into()))?.ok_or_else(|| {
             about(Failure::new(Kind::NotBitLocker, "there is no BitLocker metadata anywhere on it"))
         })?;
-        let at = self.part.as_ref().map_or(0, |part| part.offset) + found.start;
-        let rest = self.source.size().saturating_sub(found.start);
-        let window = self.disk.clone().window(at, found.size.map_or(rest, |size| size.min(rest)));
-        let window = Arc::new(
-            window.ok_or_else(|| about(Failure::new(Kind::Truncated, "the volume lies beyond the end")))?,
-        );
-        let mut volume =
-            Volume::open_at(window.clone(), found.places).map_err(|error| about(error.into()))?;
-        if volume.conversion().is_err() {
-            // A conversion was running, and the lost boot sector alone knew where its structures lie.
-            let places = watched(&*window, "searching for the state of its conversion", |source, watch| {
-                fve::scan_conversion(source, 0, watch)
-            });
-            if let Some(places) = places.map_err(|error| about(error.into()))? {
-                volume = volume.with_conversion(places);
-            }
-        }
-        Ok(self.target(volume, Some(at)))
+        let start = self.part.as_ref().map_or(0, |part| part.offset);
+        let volume = self.converting(self.volume_at(start + found.start, &found)?)?;
+        let others = found.or.into_iter().flatten();
+        let or = others.filter_map(|other| self.volume_at(start + other, &found).ok()).collect();
+        Ok(Target { or, ..self.target(volume, Some(start + found.start)) })
+    }
+
+    /// Opens the volume that was found, as if it started at this byte of the disk.
+    fn volume_at(&self, at: u64, found: &fve::Found) -> Result<Volume, Failure> {
+        let about = |failure: Failure| failure.about(&self.name);
+        let end = self.part.as_ref().map_or(self.disk.size(), |part| part.offset.saturating_add(part.size));
+        let rest = end.saturating_sub(at);
+        let window = Part::new(self.disk.clone(), at, found.size.map_or(rest, |size| size.min(rest)));
+        let window =
+            window.ok_or_else(|| about(Failure::new(Kind::Truncated, "the volume lies beyond the end")))?;
+        Volume::open_at(Arc::new(window), found.places).map_err(|error| about(error.into()))
     }
 
     fn target(&self, volume: Volume, found_at: Option<u64>) -> Target {
         let (name, path) = (self.name.clone(), self.path.clone());
-        Target { name, path, partition: self.part.clone(), found_at, volume }
+        Target { name, path, partition: self.part.clone(), found_at, volume, or: Vec::new() }
     }
 }
 

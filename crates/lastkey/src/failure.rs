@@ -82,7 +82,7 @@ impl Kind {
         (Self::WrongPassword, "a place does not open with the password it got"),
         (Self::NotBackedUp, "a drive has no proven copy of its key (status --check)"),
         (Self::Interrupted, "interrupted (Ctrl-C)"),
-        (Self::ReaderGone, "whatever read standard output stopped before the end (read --out -)"),
+        (Self::ReaderGone, "whatever read standard output stopped before the end (read --out -, cat)"),
     ];
 
     /// Returns the exit code.
@@ -184,7 +184,10 @@ impl From<fve::Error> for Failure {
                     .hint("copy the drive again, all of it")
             }
             fve::Error::MetadataDestroyed(_) => Self::new(Kind::MetadataDestroyed, message)
-                .hint("without one whole copy no key opens the drive: keep it unchanged, and look for an older image of it"),
+                .hint("without one whole copy no key opens the drive: keep it unchanged, and look for an older image of it")
+                .hint("`lastkey backup` saves such a copy beside the key, a file of the kind .fve: `lastkey rescue DRIVE OUT --snapshot FILE` opens the drive with it"),
+            fve::Error::OtherSnapshot { .. } => Self::new(Kind::OtherDrive, message),
+            fve::Error::Plain(_) => Self::new(Kind::NotBitLocker, message),
             fve::Error::Read { ref source, .. } => Self::new(kind_of(source), message),
             _ => Self::new(Kind::Damaged, message),
         }
@@ -278,6 +281,24 @@ impl From<BackupError> for Failure {
             BackupError::Save(error) => error.into(),
             BackupError::ReadBack(_) => Self::new(Kind::Other, error.to_string()),
             _ => Self::new(Kind::NotProven, error.to_string()),
+        }
+    }
+}
+
+impl From<unlocked::Error> for Failure {
+    fn from(error: unlocked::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            unlocked::Error::NotFound(_) | unlocked::Error::NoFile(_) => Self::new(Kind::NotFound, message),
+            unlocked::Error::NotAFolder | unlocked::Error::IsAFolder | unlocked::Error::NotALink => {
+                Self::new(Kind::Usage, message)
+            }
+            unlocked::Error::Read { ref source, .. } => match kind_of(source) {
+                Kind::Other => Self::new(Kind::Damaged, message),
+                kind => Self::new(kind, message),
+            },
+            unlocked::Error::Damaged { .. } => Self::new(Kind::Damaged, message),
+            _ => Self::new(Kind::Other, message),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C: at once where nothing can be half done, else as soon as it is undone.
+//! Ctrl-C, and being told to end: at once where nothing can be half done, else as soon as it is undone.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -38,18 +38,34 @@ pub fn check() -> Result<(), Failure> {
     }
 }
 
-/// Begins to listen for Ctrl-C.
+/// Begins to listen for Ctrl-C, and on Unix for SIGTERM.
 pub fn install() {
-    // Without a handler Ctrl-C ends the program as ever, which is the next best.
-    let _ = ctrlc::set_handler(|| {
-        ASKED.store(true, Ordering::SeqCst);
-        if CRITICAL.load(Ordering::SeqCst) == 0 {
-            crate::screen::close();
-            show_typing();
-            std::process::exit(Kind::Interrupted.code().into());
-        }
-    });
+    // Without a handler either ends the program as ever, which is the next best.
+    let _ = ctrlc::set_handler(end);
+    listen_for_termination();
 }
+
+fn end() {
+    ASKED.store(true, Ordering::SeqCst);
+    if CRITICAL.load(Ordering::SeqCst) == 0 {
+        crate::screen::close();
+        show_typing();
+        std::process::exit(Kind::Interrupted.code().into());
+    }
+}
+
+/// SIGHUP stays as it is: `nohup` may have turned it off.
+#[cfg(unix)]
+fn listen_for_termination() {
+    use signal_hook::consts::SIGTERM;
+    use signal_hook::iterator::Signals;
+    if let Ok(mut signals) = Signals::new([SIGTERM]) {
+        std::thread::spawn(move || signals.forever().for_each(|_| end()));
+    }
+}
+
+#[cfg(not(unix))]
+fn listen_for_termination() {}
 
 /// A hidden prompt turns the echo off; whoever interrupts it wants to see again what they type.
 #[cfg(unix)]

@@ -10,7 +10,7 @@ use recovery_key::document::{self, FoundSecret};
 use recovery_key::{KeyId, Secret};
 
 use crate::cli::Keys;
-use crate::drive::Target;
+use crate::drive::{self, Target};
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 use crate::prompt;
@@ -27,6 +27,7 @@ pub fn unlock<'v>(target: &'v Target, keys: &Keys, output: &Output) -> Result<Un
         None => ask(volume, output),
     };
     let unlocked = opened.map_err(|failure| failure.about(&target.name))?;
+    let unlocked = placed(target, unlocked, output);
     if unlocked.authentic() == Some(false) {
         output.note(
             "warning: the drive's metadata was changed by something that did not have its key; \
@@ -34,6 +35,23 @@ pub fn unlock<'v>(target: &'v Target, keys: &Keys, output: &Output) -> Result<Un
         );
     }
     Ok(unlocked)
+}
+
+/// Of the places where the volume may start, takes the one under which there are files.
+fn placed<'v>(target: &'v Target, unlocked: Unlocked<'v>, output: &Output) -> Unlocked<'v> {
+    let Some(vmk) = unlocked.vmk().filter(|_| !target.or.is_empty() && !drive::shows_files(&unlocked)) else {
+        return unlocked;
+    };
+    let key = Key::Vmk(vmk.duplicate());
+    let others = target.or.iter().filter_map(|volume| volume.unlock(&key).ok());
+    match { others }.find(drive::shows_files) {
+        Some(other) => {
+            output
+                .note("note: the volume starts elsewhere than it seemed: there the key shows a file system");
+            other
+        }
+        None => unlocked,
+    }
 }
 
 /// Tries each of the keys that a file held; the first error tells most.
@@ -200,6 +218,14 @@ fn recovery_keys(path: &Path, volume: &Volume) -> Result<Vec<Key>, Failure> {
     let mut failure = about(path, "there is no recovery key in this file");
     failure.hints.extend(reading.remarks.iter().map(ToString::to_string));
     Err(failure)
+}
+
+/// Returns a key that was found as one to open a volume with.
+pub fn of_found(secret: &FoundSecret) -> Option<Key> {
+    match secret {
+        FoundSecret::RecoveryPassword(password) => Some(Key::RecoveryPassword(password.duplicate())),
+        FoundSecret::ExternalKey(bek) => Bek::parse(bek.to_bytes().expose()).ok().map(Key::External),
+    }
 }
 
 fn hex(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {

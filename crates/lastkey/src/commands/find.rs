@@ -3,7 +3,7 @@
 mod directories;
 mod locks;
 mod places;
-mod sealed;
+pub mod sealed;
 mod show;
 
 use std::ffi::{OsStr, OsString};
@@ -23,6 +23,7 @@ use crate::interrupt::{self, Critical};
 use crate::output::Output;
 use crate::progress;
 
+pub use locks::may_open;
 use locks::{Locks, Tried};
 use show::Report;
 

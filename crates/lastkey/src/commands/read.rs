@@ -1,15 +1,19 @@
 //! `lastkey read`: the whole drive, decrypted.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, IsTerminal, Write};
-use std::path::{Path, PathBuf};
+mod part;
+mod place;
+mod state;
+
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::Instant;
 
-use backup::NewFile;
+use clap::ValueEnum;
 use fve::{ReadAt, View};
 use serde::Serialize;
 
+use self::place::{Out, Place};
+use self::state::Job;
 use crate::cli::Read;
 use crate::drive::{self, Target};
 use crate::failure::{Failure, Kind, kind_of, reason};
@@ -23,9 +27,12 @@ struct Report {
     drive: String,
     volume: String,
     out: String,
+    out_format: String,
     file_system: Option<&'static str>,
     offset: u64,
     bytes: u64,
+    resumed_at: u64,
+    stored: Option<u64>,
     seconds: f64,
 }
 
@@ -35,10 +42,21 @@ pub fn run(arguments: &Read, output: &Output) -> Result<ExitCode, Failure> {
         return Err(Failure::new(Kind::Usage, "--json and --out - both want standard output"));
     }
     let target = drive::open(&arguments.drive, output)?;
-    let place = Place::check(&arguments.out, &target)?;
+    let place = Place::check(arguments, &target)?;
     let unlocked = keys::unlock(&target, &arguments.keys, output)?;
     let view = unlocked.view().map_err(|error| Failure::from(error).about(&target.name))?;
     let length = length(arguments, &target, &view)?;
+    let out_format =
+        arguments.format.to_possible_value().map_or(String::new(), |value| value.get_name().into());
+    let job = Job {
+        lastkey_copy: Job::VERSION,
+        drive: target.name.clone(),
+        volume: target.volume.id().to_string(),
+        size: view.size(),
+        offset: arguments.offset,
+        length,
+        out_format: out_format.clone(),
+    };
 
     let started = Instant::now();
     let shown = place.shown();
@@ -48,17 +66,25 @@ pub fn run(arguments: &Read, output: &Output) -> Result<ExitCode, Failure> {
     };
     // A stream has nothing that could be left half done, and may keep this program waiting for ever.
     let critical = matches!(place, Place::NewFile(_)).then(Critical::begin);
-    let out = place.create(length).map_err(about)?;
+    let out = place.create(job, arguments, &view, output).map_err(about)?;
+    let resumed_at = out.position();
+    if resumed_at > 0 {
+        let (there, all) = (words::size(resumed_at), words::size(length));
+        output.note_unless_json(format!("{there} of {all} are there, and as on the drive: going on"));
+    }
     let out = copy(&view, arguments.offset, length, out).map_err(about)?;
-    out.keep().map_err(about)?;
+    let stored = out.keep().map_err(about)?;
     drop(critical);
     let report = Report {
         drive: target.name.clone(),
         volume: target.volume.id().to_string(),
         out: shown,
+        out_format,
         file_system: view.file_system().map(|found| found.name),
         offset: arguments.offset,
         bytes: length,
+        resumed_at,
+        stored,
         seconds: started.elapsed().as_secs_f64(),
     };
     output.note_unless_json(report.words());
@@ -68,9 +94,13 @@ pub fn run(arguments: &Read, output: &Output) -> Result<ExitCode, Failure> {
 
 impl Report {
     fn words(&self) -> String {
-        let rate = words::size((self.bytes as f64 / self.seconds.max(0.001)) as u64);
+        let copied = (self.bytes - self.resumed_at) as f64;
+        let rate = words::size((copied / self.seconds.max(0.001)) as u64);
         let inside = self.file_system.map_or(String::new(), |name| format!(" ({name})"));
-        format!("{} decrypted{inside} to {}, {rate}/s", words::size(self.bytes), self.out)
+        let stored = self.stored.filter(|&stored| stored < self.bytes);
+        let stored =
+            stored.map_or(String::new(), |stored| format!(", where it takes {}", words::size(stored)));
+        format!("{} decrypted{inside} to {}{stored}, {rate}/s", words::size(self.bytes), self.out)
     }
 }
 
@@ -102,24 +132,36 @@ fn length(arguments: &Read, target: &Target, view: &View) -> Result<u64, Failure
 }
 
 fn copy(view: &View, offset: u64, length: u64, mut out: Out) -> Result<Out, Failure> {
-    let bar = progress::bytes(length, "decrypting");
-    let result = pipeline::copy(view, offset, length, |bytes| {
-        out.writer().write_all(bytes)?;
-        bar.inc(bytes.len() as u64);
-        Ok(())
-    });
+    let bar = progress::bytes(length, "decrypting").with_position(out.position());
+    bar.reset_eta();
+    let result = match &mut out {
+        Out::Part(part) => part.fill(view, &bar),
+        Out::File { image, .. } => pipeline::copy(view, offset, length, |bytes| {
+            image.write(bytes)?;
+            bar.inc(bytes.len() as u64);
+            Ok(())
+        }),
+        Out::Stream(writer) => pipeline::copy(view, offset, length, |bytes| {
+            writer.write_all(bytes)?;
+            bar.inc(bytes.len() as u64);
+            Ok(())
+        }),
+    };
     bar.finish_and_clear();
-    match result {
-        Ok(()) => Ok(out),
-        Err(Stopped::Interrupted) => {
-            Err(Failure::new(Kind::Interrupted, "interrupted: nothing was left half done"))
-        }
-        Err(Stopped::Reading { at, source }) => Err(Failure::new(
+    let Err(stopped) = result else { return Ok(out) };
+    let failure = match stopped {
+        Stopped::Interrupted => Failure::new(Kind::Interrupted, "interrupted: nothing was left half done"),
+        Stopped::Reading { at, source } => Failure::new(
             reading_kind(&source),
             format!("reading the drive at byte {at} failed: {}", reason(&source)),
-        )),
-        Err(Stopped::Writing(source)) => Err(source.into()),
-    }
+        ),
+        Stopped::Writing(source) => source.into(),
+    };
+    Err(match out {
+        Out::Part(part) => part.stopped(failure),
+        Out::File { .. } => place::would_be_kept(failure),
+        Out::Stream(_) => failure,
+    })
 }
 
 fn reading_kind(error: &io::Error) -> Kind {
@@ -127,118 +169,4 @@ fn reading_kind(error: &io::Error) -> Kind {
         Kind::Other => Kind::Damaged,
         kind => kind,
     }
-}
-
-/// Where the copy goes.
-enum Place {
-    StandardOutput,
-    /// A pipe or the like: bytes go there as they come.
-    Stream(PathBuf),
-    NewFile(PathBuf),
-}
-
-impl Place {
-    /// Refuses what must not be written, before a key is asked for.
-    fn check(path: &Path, target: &Target) -> Result<Self, Failure> {
-        let no = |kind, message: &str| Failure::new(kind, message).about(&path.display().to_string());
-        if path.as_os_str() == "-" {
-            return match io::stdout().is_terminal() {
-                true => {
-                    Err(Failure::new(Kind::Usage, "standard output is a terminal, which cannot show a drive")
-                        .hint("name a file with --out FILE, or pipe it into another program"))
-                }
-                false => Ok(Self::StandardOutput),
-            };
-        }
-        // A decrypted copy on the drive itself would overwrite what is being read. What cannot be looked
-        // at cannot be created either, and that says it better.
-        if drives::lies_on(path).and_then(|layers| drives::same_drive(&layers, &target.path)).unwrap_or(false)
-        {
-            return Err(
-                no(Kind::Refused, "this is on the drive that is to be read").hint("write to another drive")
-            );
-        }
-        match fs::symlink_metadata(path).and_then(|_| fs::metadata(path)) {
-            Ok(there) if is_block_device(&there) => {
-                Err(no(Kind::AlreadyThere, "this is a device: a decrypted copy goes into a new file"))
-            }
-            Ok(there) if !there.is_file() && !there.is_dir() => Ok(Self::Stream(path.to_owned())),
-            Err(_) if fs::symlink_metadata(path).is_err() => {
-                if !backup::parent(path).is_dir() {
-                    return Err(no(Kind::NotFound, "there is no such folder"));
-                }
-                Ok(Self::NewFile(path.to_owned()))
-            }
-            _ => Err(no(Kind::AlreadyThere, "it is already there; it was left as it is")
-                .hint("choose another name, or move it away")),
-        }
-    }
-
-    fn shown(&self) -> String {
-        match self {
-            Self::StandardOutput => "standard output".to_owned(),
-            Self::Stream(path) | Self::NewFile(path) => path.display().to_string(),
-        }
-    }
-
-    fn create(self, length: u64) -> Result<Out, Failure> {
-        let path = match self {
-            Self::StandardOutput => return Ok(Out::Stream(Box::new(io::stdout()))),
-            Self::Stream(path) => {
-                return Ok(Out::Stream(Box::new(OpenOptions::new().write(true).open(path)?)));
-            }
-            Self::NewFile(path) => path,
-        };
-        let folder = backup::parent(&path);
-        if let Some(free) = free_space(folder).filter(|&free| free < length) {
-            let (needed, free) = (words::size(length), words::size(free));
-            return Err(Failure::new(Kind::Full, format!("the copy needs {needed}, and {free} are free")));
-        }
-        Ok(Out::File { new: NewFile::create(folder)?, path })
-    }
-}
-
-/// What is being written.
-enum Out {
-    Stream(Box<dyn Write + Send>),
-    File { new: NewFile, path: PathBuf },
-}
-
-impl Out {
-    fn writer(&mut self) -> &mut dyn Write {
-        match self {
-            Self::Stream(writer) => writer,
-            Self::File { new, .. } => new.file(),
-        }
-    }
-
-    /// Makes the copy last, under its own name.
-    fn keep(self) -> Result<(), Failure> {
-        match self {
-            Self::Stream(mut writer) => Ok(writer.flush()?),
-            Self::File { new, path } => Ok(new.keep(&path)?),
-        }
-    }
-}
-
-#[cfg(unix)]
-fn is_block_device(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::FileTypeExt;
-    metadata.file_type().is_block_device()
-}
-
-#[cfg(not(unix))]
-fn is_block_device(_: &fs::Metadata) -> bool {
-    false
-}
-
-#[cfg(unix)]
-fn free_space(folder: &Path) -> Option<u64> {
-    let space = rustix::fs::statvfs(folder).ok()?;
-    space.f_bavail.checked_mul(space.f_frsize)
-}
-
-#[cfg(not(unix))]
-fn free_space(_: &Path) -> Option<u64> {
-    None
 }

@@ -3,16 +3,15 @@
 use std::ffi::OsString;
 
 use ::find::{Entry, Variant};
-use fve::{Key, Proof, ProofError, ProtectorKind, UnlockError};
+use fve::{Proof, ProofError, ProtectorKind, UnlockError};
 use recovery_key::KeyIdPrefix;
-use recovery_key::bek::Bek;
 use recovery_key::document::FoundSecret;
 
 use crate::cli::Find;
 use crate::drive::{self, Target};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::{interrupt, progress, rights};
+use crate::{interrupt, keys, progress, rights};
 
 /// Keys without a fitting key ID are tried as often as this without being told to: each takes a moment.
 const UNASKED: usize = 8;
@@ -110,7 +109,7 @@ impl Locks {
 
 /// Says whether the drive has a protector with this key ID that such a key may open.
 fn has(target: &Target, entry: &Entry, id: KeyIdPrefix) -> bool {
-    let kinds = kinds(entry);
+    let kinds = may_open(entry);
     target
         .volume
         .protectors()
@@ -120,11 +119,12 @@ fn has(target: &Target, entry: &Entry, id: KeyIdPrefix) -> bool {
 
 /// Says whether the drive has any protector that such a key may open.
 fn could(target: &Target, entry: &Entry) -> bool {
-    let kinds = kinds(entry);
+    let kinds = may_open(entry);
     target.volume.protectors().iter().any(|protector| kinds.contains(&protector.kind))
 }
 
-fn kinds(entry: &Entry) -> &'static [ProtectorKind] {
+/// Returns the kinds of protectors that such a key may open.
+pub fn may_open(entry: &Entry) -> &'static [ProtectorKind] {
     match entry.variants.first().map(|variant| &variant.secret) {
         Some(FoundSecret::RecoveryPassword(_)) => &[ProtectorKind::RecoveryPassword],
         // A startup key beside a TPM is in a .BEK file, too, but opens nothing alone.
@@ -136,7 +136,7 @@ fn kinds(entry: &Entry) -> &'static [ProtectorKind] {
 impl Tried {
     fn of(variant: &Variant, targets: &[&Target], by_id: bool) -> Self {
         let mut tried = Self::default();
-        let Some(key) = key(&variant.secret) else { return tried };
+        let Some(key) = keys::of_found(&variant.secret) else { return tried };
         for target in targets {
             if interrupt::asked() {
                 break;
@@ -150,12 +150,5 @@ impl Tried {
             }
         }
         tried
-    }
-}
-
-fn key(secret: &FoundSecret) -> Option<Key> {
-    match secret {
-        FoundSecret::RecoveryPassword(password) => Some(Key::RecoveryPassword(password.duplicate())),
-        FoundSecret::ExternalKey(bek) => Bek::parse(bek.to_bytes().expose()).ok().map(Key::External),
     }
 }

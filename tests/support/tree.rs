@@ -1,4 +1,4 @@
-//! All that is on a volume, by path.
+//! All that is on a volume or in a folder, by path.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,9 @@ use unlocked::{Error, File, FileId, FileSystem, Kind, Position};
 /// A file, folder or link.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
+    /// `f` for a file, `d` for a folder, `l` for a link, `o` for something else.
     pub kind: char,
+    /// The length of its content, 0 for what is no file.
     pub size: u64,
     /// The SHA-256 of its content, or where it leads.
     pub content: String,
@@ -20,9 +22,13 @@ pub struct Item {
     pub modified: (i64, u32),
 }
 
+/// Everything, by path from the root.
 pub type Tree = BTreeMap<String, Item>;
 
 /// Reads all that a file system has, in two ways each.
+///
+/// # Panics
+/// When anything cannot be read.
 pub fn of_volume(files: &FileSystem) -> Tree {
     let mut tree = Tree::new();
     let mut folders = vec![(String::new(), files.root())];
@@ -51,6 +57,9 @@ pub fn of_volume(files: &FileSystem) -> Tree {
 }
 
 /// Reads all that lies in a folder of this computer.
+///
+/// # Panics
+/// When anything cannot be read.
 pub fn of_folder(folder: &Path) -> Tree {
     let mut tree = Tree::new();
     let mut folders = vec![folder.to_owned()];
@@ -80,6 +89,9 @@ pub fn of_folder(folder: &Path) -> Tree {
 }
 
 /// Compares what was read in two ways, times to so many nanoseconds.
+///
+/// # Panics
+/// When they differ.
 pub fn assert_same(ours: &Tree, theirs: &Tree, precision: i128) {
     let names = |tree: &Tree| tree.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(ours), names(theirs));
@@ -94,6 +106,9 @@ pub fn assert_same(ours: &Tree, theirs: &Tree, precision: i128) {
 }
 
 /// Hashes a file read in large pieces, and reads it again in odd ones, which must be parts of it.
+///
+/// # Panics
+/// When that cannot be, or they differ.
 pub fn hash(file: &File, path: &str) -> String {
     let all = read_all(file).unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut at = 0;
@@ -108,6 +123,13 @@ pub fn hash(file: &File, path: &str) -> String {
     hex(&Sha256::digest(all))
 }
 
+/// Reads a whole file.
+///
+/// # Errors
+/// When it cannot be read.
+///
+/// # Panics
+/// When it is shorter than it says.
 pub fn read_all(file: &File) -> Result<Vec<u8>, Error> {
     let mut bytes = vec![0; usize::try_from(file.size()).expect("a small file")];
     assert_eq!(file.read_at(0, &mut bytes)?, bytes.len());
@@ -115,6 +137,9 @@ pub fn read_all(file: &File) -> Result<Vec<u8>, Error> {
 }
 
 /// Finds a file that must be there.
+///
+/// # Panics
+/// When it is not.
 pub fn find(files: &FileSystem, path: &str) -> FileId {
     files.find(path).unwrap_or_else(|error| panic!("{path}: {error}")).id
 }

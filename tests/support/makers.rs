@@ -2,21 +2,26 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use lastkey_tests::{Image, skip};
 use tempfile::TempDir;
 use unlocked::FileSystem;
+
+use crate::{Image, skip};
 
 /// A new image file, in a folder of its own.
 pub struct Volume {
     folder: TempDir,
+    /// Where the image is.
     pub image: PathBuf,
 }
 
 impl Volume {
     /// Makes a volume by a program; `None`, loudly, when the program is missing.
+    ///
+    /// # Panics
+    /// When there is no room for it.
     pub fn make(size: u64, program: &str, options: &[&str]) -> Option<Self> {
         let folder = tempfile::tempdir().expect("a folder");
         let image = folder.path().join("volume");
@@ -27,21 +32,30 @@ impl Volume {
 
     /// Mounts the volume by a program that takes a device and a folder; `None`, loudly, when that cannot be.
     /// A device, not the image: of a device the kernel waits until the program has written all.
+    ///
+    /// # Panics
+    /// When the image's path is not plain text.
     pub fn mount(&self, program: &str, options: &[&str]) -> Option<Mounted> {
-        let image = self.image.to_str().expect("a plain path");
-        let device = Loop(output("losetup", &["--find", "--show", image])?.trim().to_owned());
+        let device = Loop::of(&self.image, &[])?;
         let folder = self.folder.path().join("mounted");
         let _ = fs::create_dir(&folder);
-        let places = [OsStr::new(&device.0), folder.as_os_str()];
+        let places = [device.path().as_os_str(), folder.as_os_str()];
         let mounted = run(program, options.iter().map(OsStr::new).chain(places));
         mounted.then_some(Mounted { folder, _device: device })
     }
 
     /// Reads the volume as lastkey does.
+    ///
+    /// # Panics
+    /// When it has no file system.
     pub fn open(&self) -> FileSystem {
         FileSystem::open(Image::open(&self.image).expect("an image")).expect("a file system")
     }
 
+    /// Returns every byte of the volume.
+    ///
+    /// # Panics
+    /// When it cannot be read.
     pub fn bytes(&self) -> Vec<u8> {
         fs::read(&self.image).expect("an image")
     }
@@ -49,11 +63,13 @@ impl Volume {
 
 /// A mounted volume. It is unmounted when dropped.
 pub struct Mounted {
+    /// Where it is mounted.
     pub folder: PathBuf,
     _device: Loop,
 }
 
 impl Mounted {
+    /// Returns the path of a file in it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)
     }
@@ -67,7 +83,27 @@ impl Drop for Mounted {
 }
 
 /// A loop device, given back when dropped.
-struct Loop(String);
+pub struct Loop(String);
+
+impl Loop {
+    /// Attaches an image to a device; `None`, loudly, when that cannot be.
+    ///
+    /// # Panics
+    /// When the image's path is not plain text.
+    pub fn of(image: &Path, options: &[&str]) -> Option<Self> {
+        let image = image.to_str().expect("a plain path");
+        let device =
+            output("losetup", &[&["--find", "--show"], options, &[image]].concat())?.trim().to_owned();
+        // The kernel keeps the partitions of whatever image was attached before.
+        let _ = command("partx").args(["--delete", &device]).output();
+        Some(Self(device))
+    }
+
+    /// Returns the device.
+    pub fn path(&self) -> &Path {
+        Path::new(&self.0)
+    }
+}
 
 impl Drop for Loop {
     fn drop(&mut self) {
@@ -87,7 +123,7 @@ pub fn run<S: AsRef<OsStr>>(program: &str, arguments: impl IntoIterator<Item = S
     false
 }
 
-/// Runs a program and returns what it prints.
+/// Runs a program and returns what it prints; `None`, loudly, when it is missing or fails.
 pub fn output(program: &str, arguments: &[&str]) -> Option<String> {
     match command(program).args(arguments).output() {
         Ok(output) if output.status.success() => Some(String::from_utf8_lossy(&output.stdout).into_owned()),
