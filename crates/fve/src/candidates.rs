@@ -4,7 +4,7 @@ use fve_crypto::stretch::many;
 use recovery_key::{KeyId, KeyIdPrefix, RecoveryPassword};
 
 use crate::datum::{Sealed, method};
-use crate::protector::ProtectorKind;
+use crate::protector::{Protector, ProtectorKind};
 use crate::sealed;
 use crate::volume::{Volume, protectors};
 
@@ -17,24 +17,35 @@ struct Lock<'v> {
     vmk: &'v Sealed,
 }
 
+impl<'v> Lock<'v> {
+    /// Takes what a recovery password opens; `None` when the protector asks for another key, or is damaged.
+    fn of(protector: &Protector<'v>) -> Option<Self> {
+        let is_password = protector.kind == ProtectorKind::RecoveryPassword;
+        let (salt, vmk) = protector.salt().zip(protector.sealed_vmk()).filter(|_| is_password)?;
+        Some(Self { id: protector.id, salt, vmk })
+    }
+}
+
 impl Volume {
     /// Returns what recovery passwords open, from every copy of the metadata that says something else.
     #[must_use]
     pub fn recovery_locks(&self) -> RecoveryLocks<'_> {
         let mut locks: Vec<Lock<'_>> = Vec::new();
-        for protector in self.distinct().into_iter().flat_map(protectors) {
-            if protector.kind == ProtectorKind::RecoveryPassword
-                && let (Some(salt), Some(vmk)) = (protector.salt(), protector.sealed_vmk())
-                && !locks.iter().any(|lock| (lock.salt, lock.vmk) == (salt, vmk))
-            {
-                locks.push(Lock { id: protector.id, salt, vmk });
+        for lock in self.distinct().into_iter().flat_map(protectors).filter_map(|found| Lock::of(&found)) {
+            if !locks.iter().any(|other| (other.salt, other.vmk) == (lock.salt, lock.vmk)) {
+                locks.push(lock);
             }
         }
         RecoveryLocks(locks)
     }
 }
 
-impl RecoveryLocks<'_> {
+impl<'v> RecoveryLocks<'v> {
+    /// Takes what the recovery password of one protector opens.
+    pub(crate) fn of(protector: &Protector<'v>) -> Option<Self> {
+        Lock::of(protector).map(|lock| Self(vec![lock]))
+    }
+
     /// Returns how many recovery passwords one core tries best at once.
     #[must_use]
     pub fn batch() -> usize {

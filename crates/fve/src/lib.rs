@@ -7,12 +7,14 @@
 //! ```
 //! [`Volume::open`] reads what can be known without a key; [`Volume::unlock`] takes a [`Key`] and gives
 //! an [`Unlocked`] volume with its keys and its decrypted [`View`]; [`Volume::prove`] does the same and
-//! returns a [`Proof`]. [`RecoveryLocks`] tries many recovery passwords. [`scan`] finds a volume whose boot sector is lost.
+//! returns a [`Proof`]. [`RecoveryLocks`] tries many recovery passwords, a [`Capsule`] one without
+//! the drive. [`scan`] finds a volume whose boot sector is lost.
 //!
 //! The crate opens no files and asks nobody: it takes [`ReadAt`] and gives values.
 
 pub mod boot_sector;
 mod candidates;
+mod capsule;
 pub mod conversion;
 mod create;
 pub mod datum;
@@ -32,6 +34,7 @@ mod view;
 mod volume;
 
 pub use candidates::RecoveryLocks;
+pub use capsule::{Capsule, CapsuleError};
 pub use create::{
     BOOT_BLOCK, CreateError, Created, Front, Layout, METADATA_REGION, NewVolume, RESERVED_AREA,
 };

@@ -1,0 +1,199 @@
+-- Times are seconds since 1970, UTC. Identifiers are UUIDs in lower case, key IDs and volume IDs in upper
+-- case without braces. What is sealed opens only with keys that are not in here.
+
+CREATE TABLE server (
+    name TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+-- A person's place. The account's key is an age identity; here is only its public half.
+CREATE TABLE accounts (
+    id TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL UNIQUE,
+    recipient TEXT NOT NULL UNIQUE,
+    mail TEXT,
+    webhook TEXT,
+    created BIGINT NOT NULL
+);
+
+-- What opens an account's key: a password, a passkey, the account code. `wrapped` is the identity, sealed
+-- under what only the person has; a passkey that derives no key has none and only signs in.
+CREATE TABLE openers (
+    id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    kind TEXT NOT NULL CHECK (kind IN ('password', 'passkey', 'code')),
+    name TEXT NOT NULL,
+    salt BLOB NOT NULL,
+    wrapped BLOB,
+    -- Of a password: the secret of the one-time codes, sealed under it, and the last step that was used.
+    totp BLOB,
+    totp_step BIGINT NOT NULL DEFAULT 0,
+    -- Of a passkey.
+    credential_id BLOB UNIQUE,
+    passkey TEXT,
+    created BIGINT NOT NULL,
+    used BIGINT
+);
+CREATE INDEX openers_by_account ON openers (account_id);
+
+-- Of what a person carries only the SHA-256 is here.
+CREATE TABLE sessions (
+    id_hash BLOB PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    opener_id TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    used BIGINT NOT NULL,
+    expires BIGINT NOT NULL
+);
+CREATE INDEX sessions_by_account ON sessions (account_id);
+
+CREATE TABLE invitations (
+    code_hash BLOB PRIMARY KEY,
+    expires BIGINT NOT NULL
+);
+
+-- What was asked of a passkey and is not answered yet.
+CREATE TABLE ceremonies (
+    id_hash BLOB PRIMARY KEY,
+    account_id TEXT,
+    kind TEXT NOT NULL,
+    state TEXT NOT NULL,
+    address TEXT NOT NULL,
+    expires BIGINT NOT NULL
+);
+
+CREATE TABLE devices (
+    id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    name TEXT NOT NULL,
+    public_key BLOB NOT NULL UNIQUE,
+    created BIGINT NOT NULL,
+    seen BIGINT,
+    revoked BIGINT
+);
+CREATE INDEX devices_by_account ON devices (account_id);
+
+-- A device that waits for a person to confirm its short code.
+CREATE TABLE device_logins (
+    id TEXT PRIMARY KEY,
+    code_hash BLOB NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    public_key BLOB NOT NULL,
+    address TEXT NOT NULL,
+    device_id TEXT,
+    refused BIGINT,
+    expires BIGINT NOT NULL
+);
+
+-- What devices have said once they cannot say again.
+CREATE TABLE nonces (
+    device_id TEXT NOT NULL,
+    nonce BLOB NOT NULL,
+    expires BIGINT NOT NULL,
+    PRIMARY KEY (device_id, nonce)
+);
+CREATE INDEX nonces_by_expiry ON nonces (expires);
+
+-- To whom the account's records are sealed besides its own key: another account, or an age recipient.
+CREATE TABLE recipients (
+    account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    recipient TEXT NOT NULL,
+    name TEXT NOT NULL,
+    other_account_id TEXT,
+    created BIGINT NOT NULL,
+    PRIMARY KEY (account_id, recipient)
+);
+
+-- `id` is the SHA-256 of `sealed`. Nothing replaces a record: a newer one of the same key stands beside it.
+CREATE TABLE records (
+    id BLOB PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    device_id TEXT NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('recovery-key', 'external-key', 'snapshot')),
+    volume_id TEXT NOT NULL,
+    -- Null for a snapshot.
+    key_id TEXT,
+    drive TEXT NOT NULL,
+    sealed BLOB NOT NULL,
+    proven BIGINT NOT NULL,
+    uploaded BIGINT NOT NULL,
+    leaf BIGINT NOT NULL
+);
+CREATE INDEX records_by_volume ON records (account_id, volume_id);
+
+-- Who can open a record. `account_id` is null for a recipient that has no account here. `key_id` and `leaf` are the
+-- record's: the newest of each key is found without looking at the records.
+CREATE TABLE record_recipients (
+    record_id BLOB NOT NULL REFERENCES records (id) ON DELETE CASCADE,
+    recipient TEXT NOT NULL,
+    account_id TEXT,
+    key_id TEXT,
+    leaf BIGINT NOT NULL,
+    PRIMARY KEY (record_id, recipient)
+);
+CREATE INDEX record_recipients_by_key ON record_recipients (account_id, key_id, leaf);
+
+-- What a device last said of each of its drives.
+CREATE TABLE check_ins (
+    device_id TEXT NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+    volume_id TEXT NOT NULL,
+    drive TEXT NOT NULL,
+    protection TEXT NOT NULL,
+    key_ids TEXT NOT NULL,
+    at BIGINT NOT NULL,
+    PRIMARY KEY (device_id, volume_id)
+);
+CREATE INDEX check_ins_by_volume ON check_ins (volume_id);
+
+-- Failed tries, by what they were tried on: `account:ID`, `address:IP`.
+CREATE TABLE attempts (
+    bucket TEXT PRIMARY KEY,
+    failures BIGINT NOT NULL,
+    since BIGINT NOT NULL
+);
+CREATE INDEX attempts_by_age ON attempts (since);
+
+-- What is to be told to owners, by mail or webhook.
+CREATE TABLE outbox (
+    id TEXT PRIMARY KEY,
+    account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    channel TEXT NOT NULL,
+    target TEXT NOT NULL,
+    body TEXT NOT NULL,
+    created BIGINT NOT NULL,
+    tries BIGINT NOT NULL DEFAULT 0,
+    due BIGINT NOT NULL
+);
+CREATE INDEX outbox_by_due ON outbox (due);
+
+-- The audit log: the leaves of a Merkle tree. `body` is what is hashed, the other columns are copies out of it to
+-- search by. An erased entry keeps its hash in `audit_nodes`.
+CREATE TABLE audit_entries (
+    leaf BIGINT PRIMARY KEY,
+    at BIGINT NOT NULL,
+    act TEXT NOT NULL,
+    account_id TEXT,
+    device_id TEXT,
+    record_id BLOB,
+    body TEXT
+);
+CREATE INDEX audit_by_account ON audit_entries (account_id, leaf);
+CREATE INDEX audit_by_record ON audit_entries (record_id, leaf);
+
+-- Hashes of complete subtrees: level 0 are the leaves.
+CREATE TABLE audit_nodes (
+    level BIGINT NOT NULL,
+    place BIGINT NOT NULL,
+    hash BLOB NOT NULL,
+    PRIMARY KEY (level, place)
+);
+
+-- `checkpoint` is signed: who has the database but not the key cannot write another history.
+CREATE TABLE audit_head (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    size BIGINT NOT NULL,
+    checkpoint TEXT
+);
+INSERT INTO audit_head (id, size) VALUES (1, 0);

@@ -1,0 +1,423 @@
+//! The account: what opens it, who else does, what is told, where it is open.
+
+use std::net::IpAddr;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use recovery_key::Secret;
+use serde::Deserialize;
+use web::Icon;
+
+use super::page::{Notice, day, inside, time};
+use super::recipients::{self, Other};
+use super::welcome::Code;
+use crate::app::App;
+use crate::audit::Entry;
+use crate::error::Error;
+use crate::gate::From;
+use crate::sign_in::account_key::Place;
+use crate::sign_in::show::{self, Opened, Shown, Who};
+use crate::sign_in::totp::Codes;
+use crate::sign_in::{PASSWORD_MINIMUM, Refused, SignedIn, passkey};
+use crate::store::accounts::{self, Account};
+use crate::store::openers::{self, Kind, Opener};
+use crate::store::sessions::{self, Session};
+use crate::store::{from_hex, hex, now, outbox};
+
+#[derive(Template)]
+#[template(path = "account.html")]
+struct Page<'p> {
+    notice: Option<&'p Notice>,
+    account: &'p Account,
+    openers: Vec<Opener>,
+    others: Vec<Other>,
+    sessions: Vec<Session>,
+    here: &'p [u8],
+    minimum: usize,
+    passkeys: bool,
+}
+
+#[derive(Template)]
+#[template(path = "one-time.html")]
+struct OneTime<'o> {
+    notice: Option<&'o Notice>,
+    qr: Option<String>,
+    secret: &'o str,
+    groups: String,
+}
+
+impl Page<'_> {
+    fn warning(&self) -> Icon {
+        Icon::Warning
+    }
+
+    fn passkey_list(&self) -> impl Iterator<Item = &Opener> {
+        self.openers.iter().filter(|opener| opener.kind == Kind::Passkey)
+    }
+
+    fn password(&self) -> Option<&Opener> {
+        self.openers.iter().find(|opener| opener.kind == Kind::Password)
+    }
+
+    fn code(&self) -> Option<&Opener> {
+        self.openers.iter().find(|opener| opener.kind == Kind::Code)
+    }
+
+    fn day(&self, seconds: &i64) -> String {
+        day(*seconds)
+    }
+
+    fn time(&self, seconds: &i64) -> String {
+        time(*seconds)
+    }
+
+    fn hex(&self, bytes: &[u8]) -> String {
+        hex(bytes)
+    }
+}
+
+/// The page.
+pub async fn show(State(app): State<App>, signed_in: SignedIn) -> Result<Response, Error> {
+    page(&app, &signed_in, None).await
+}
+
+/// Makes the page, with what it says of what was just tried.
+pub async fn page(app: &App, signed_in: &SignedIn, notice: Option<&Notice>) -> Result<Response, Error> {
+    let account = app.store.account(&signed_in.account.id).await?;
+    let body = Page {
+        notice,
+        openers: app.store.openers(&account.id).await?,
+        others: recipients::list(app, &account.id).await?,
+        sessions: app.store.sessions(&account.id, now()).await?,
+        here: &signed_in.session.hash,
+        minimum: PASSWORD_MINIMUM,
+        passkeys: passkey::possible(&app.settings),
+        account: &account,
+    };
+    inside("Account", "/account", notice, &body)
+}
+
+/// Shows the page after something was tried.
+pub async fn after(
+    app: &App,
+    signed_in: &SignedIn,
+    done: Result<Notice, Refused>,
+) -> Result<Response, Error> {
+    let notice = match done {
+        Ok(notice) => notice,
+        Err(refused) => Notice::refused(refused)?,
+    };
+    page(app, signed_in, Some(&notice)).await
+}
+
+/// Checks what the person shows once more.
+async fn check(
+    app: &App,
+    signed_in: &SignedIn,
+    shown: &Shown,
+    from: IpAddr,
+    act: &'static str,
+) -> Result<Opened, Refused> {
+    show::check(app, Who::Account(&signed_in.account), shown, from, act).await
+}
+
+/// A new password.
+#[derive(Deserialize)]
+pub struct NewPassword {
+    #[serde(default)]
+    new: String,
+    #[serde(default)]
+    again: String,
+    #[serde(flatten)]
+    shown: Shown,
+}
+
+/// Changes the password, and ends all other sessions.
+pub async fn password(
+    State(app): State<App>,
+    From(from): From,
+    signed_in: SignedIn,
+    Form(form): Form<NewPassword>,
+) -> Result<Response, Error> {
+    let done = try_password(&app, from, &signed_in, &form).await;
+    after(&app, &signed_in, done).await
+}
+
+async fn try_password(
+    app: &App,
+    from: IpAddr,
+    signed_in: &SignedIn,
+    form: &NewPassword,
+) -> Result<Notice, Refused> {
+    crate::sign_in::check_password(&form.new)?;
+    if form.new != form.again {
+        return Err(Refused::Wrong("The two new passwords are not the same. Type them again.".to_owned()));
+    }
+    let mut opened = check(app, signed_in, &form.shown, from, "account.password").await?;
+    let codes = opened.codes.take();
+    let had = app.store.openers(&signed_in.account.id).await?;
+    let lost = codes.is_none() && had.iter().any(|opener| opener.totp.is_some());
+    let account = signed_in.account.id.clone();
+    let opener = show::new_password(&account, &opened.key()?, &form.new, codes.as_ref()).await?;
+    let here = signed_in.session.hash.clone();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                openers::remove_kind(tx, &account, Kind::Password).await?;
+                openers::add(tx, opener).await?;
+                sessions::end_others(tx, &account, &here).await?;
+                let text = "If it was not you, sign in with your account code and set another.";
+                outbox::tell(tx, &account, "Your password was changed", text).await?;
+                Ok(((), vec![Entry::done("account.password").account(&account).from(from)]))
+            })
+        })
+        .await?;
+    Ok(Notice::good(if lost {
+        "The password was changed, and all other sessions have ended. One-time codes were kept under the old password: \
+         set them up again."
+    } else {
+        "The password was changed, and all other sessions have ended."
+    }))
+}
+
+/// Shows new one-time codes to be scanned. They count once the first is confirmed.
+pub async fn one_time(State(app): State<App>, signed_in: SignedIn) -> Result<Response, Error> {
+    one_time_page(&app, &signed_in, &Codes::generate()?, None)
+}
+
+fn one_time_page(
+    app: &App,
+    signed_in: &SignedIn,
+    codes: &Codes,
+    notice: Option<&Notice>,
+) -> Result<Response, Error> {
+    let (secret, link) = (codes.text(), codes.link(&signed_in.account.name, &app.settings.host));
+    let groups: Vec<_> = secret.expose().as_bytes().chunks(4).map(String::from_utf8_lossy).collect();
+    let body = OneTime {
+        notice,
+        qr: web::qr(link.expose(), "The secret of the one-time codes as a QR code"),
+        secret: secret.expose(),
+        groups: groups.join(" "),
+    };
+    inside("One-time codes", "/account", notice, &body)
+}
+
+/// The first code of an app.
+#[derive(Deserialize)]
+pub struct FirstCode {
+    #[serde(default)]
+    secret: String,
+    #[serde(default)]
+    first: String,
+    #[serde(flatten)]
+    shown: Shown,
+}
+
+/// Takes the first code of an app: from now on each sign-in by password needs one.
+pub async fn confirm_one_time(
+    State(app): State<App>,
+    From(from): From,
+    signed_in: SignedIn,
+    Form(form): Form<FirstCode>,
+) -> Result<Response, Error> {
+    let codes = Codes::parse(&form.secret)
+        .ok_or_else(|| Error::Invalid("start again from the account page".to_owned()))?;
+    match try_one_time(&app, from, &signed_in, &form, &codes).await {
+        Ok(notice) => page(&app, &signed_in, Some(&notice)).await,
+        Err(refused) => one_time_page(&app, &signed_in, &codes, Some(&Notice::refused(refused)?)),
+    }
+}
+
+async fn try_one_time(
+    app: &App,
+    from: IpAddr,
+    signed_in: &SignedIn,
+    form: &FirstCode,
+    codes: &Codes,
+) -> Result<Notice, Refused> {
+    let wrong = "This is not the code that the app should show now. Check that the phone's clock is right, and type \
+                 the code that it shows.";
+    let step = codes.check(&form.first, now()).ok_or_else(|| Refused::Wrong(wrong.to_owned()))?;
+    let opened = check(app, signed_in, &form.shown, from, "account.one-time").await?;
+    let Some(lock) = opened.lock.filter(|_| opened.opener.kind == Kind::Password) else {
+        return Err(Refused::Wrong("One-time codes are kept under the password: type it.".to_owned()));
+    };
+    let opener = opened.opener;
+    let place = Place { account: &opener.account, opener: &opener.id, kind: opener.kind };
+    let (sealed, id) = (codes.seal(&lock, &place)?, opener.id.clone());
+    let account = signed_in.account.id.clone();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                openers::set_totp(tx, &id, Some(sealed), step).await?;
+                Ok(((), vec![Entry::done("account.one-time").account(&account).from(from).detail("set up")]))
+            })
+        })
+        .await?;
+    Ok(Notice::good("One-time codes are set up. Each use of the password needs one from now on."))
+}
+
+/// Removes the one-time codes.
+pub async fn remove_one_time(
+    State(app): State<App>,
+    From(from): From,
+    signed_in: SignedIn,
+    Form(shown): Form<Shown>,
+) -> Result<Response, Error> {
+    let done = try_remove_one_time(&app, from, &signed_in, &shown).await;
+    after(&app, &signed_in, done).await
+}
+
+async fn try_remove_one_time(
+    app: &App,
+    from: IpAddr,
+    signed_in: &SignedIn,
+    shown: &Shown,
+) -> Result<Notice, Refused> {
+    check(app, signed_in, shown, from, "account.one-time").await?;
+    let account = signed_in.account.id.clone();
+    let known = app.store.openers(&account).await?;
+    let ids: Vec<String> =
+        known.into_iter().filter(|opener| opener.totp.is_some()).map(|opener| opener.id).collect();
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                for id in ids {
+                    openers::set_totp(tx, &id, None, 0).await?;
+                }
+                let text = "From now on the password alone signs in. If it was not you, change it.";
+                outbox::tell(tx, &account, "One-time codes were removed", text).await?;
+                Ok(((), vec![Entry::done("account.one-time").account(&account).from(from).detail("removed")]))
+            })
+        })
+        .await?;
+    Ok(Notice::good("One-time codes were removed: the password alone signs in."))
+}
+
+/// Makes a new account code, and shows it once.
+pub async fn code(
+    State(app): State<App>,
+    From(from): From,
+    signed_in: SignedIn,
+    Form(shown): Form<Shown>,
+) -> Result<Response, Error> {
+    match try_code(&app, from, &signed_in, &shown).await {
+        Ok(code) => {
+            let (name, url) = (signed_in.account.name.as_str(), app.settings.url.as_str());
+            let body = Code { name, url, code: code.expose(), made: day(now()), first: false };
+            inside("Print your account code", "/account", None, &body)
+        }
+        Err(refused) => after(&app, &signed_in, Err(refused)).await,
+    }
+}
+
+async fn try_code(
+    app: &App,
+    from: IpAddr,
+    signed_in: &SignedIn,
+    shown: &Shown,
+) -> Result<Secret<String>, Refused> {
+    let key = check(app, signed_in, shown, from, "account.code").await?.key()?;
+    let account = signed_in.account.id.clone();
+    let (opener, code) = show::new_code(&account, &key)?;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                openers::remove_kind(tx, &account, Kind::Code).await?;
+                openers::add(tx, opener).await?;
+                let text = "The one before opens nothing any more. If it was not you, change your password.";
+                outbox::tell(tx, &account, "A new account code was made", text).await?;
+                Ok(((), vec![Entry::done("account.code").account(&account).from(from)]))
+            })
+        })
+        .await?;
+    Ok(code)
+}
+
+/// Where notices go.
+#[derive(Deserialize)]
+pub struct Notices {
+    #[serde(default)]
+    mail: String,
+    #[serde(default)]
+    webhook: String,
+    #[serde(flatten)]
+    shown: Shown,
+}
+
+/// Changes where notices go. It is told to where they went before.
+pub async fn notices(
+    State(app): State<App>,
+    From(from): From,
+    signed_in: SignedIn,
+    Form(form): Form<Notices>,
+) -> Result<Response, Error> {
+    let done = try_notices(&app, from, &signed_in, &form).await;
+    after(&app, &signed_in, done).await
+}
+
+async fn try_notices(
+    app: &App,
+    from: IpAddr,
+    signed_in: &SignedIn,
+    form: &Notices,
+) -> Result<Notice, Refused> {
+    let (mail, webhook) = (form.mail.trim(), form.webhook.trim());
+    let plain =
+        |text: &str| text.len() <= 300 && !text.contains(|c: char| c.is_control() || c.is_whitespace());
+    if !plain(mail) || !(mail.is_empty() || mail.split('@').filter(|part| !part.is_empty()).count() == 2) {
+        return Err(Refused::Wrong("This is no mail address.".to_owned()));
+    }
+    if !plain(webhook) || !(webhook.is_empty() || webhook.starts_with("https://")) {
+        return Err(Refused::Wrong("A webhook is a URL that begins with https://.".to_owned()));
+    }
+    check(app, signed_in, &form.shown, from, "account.notices").await?;
+    let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let (mail, webhook, account) = (some(mail), some(webhook), signed_in.account.id.clone());
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                let text =
+                    "Notices go elsewhere from now on. If it was not you, sign in and change your password.";
+                outbox::tell(tx, &account, "Where your notices go was changed", text).await?;
+                accounts::set_notices(tx, &account, mail, webhook).await?;
+                Ok(((), vec![Entry::done("account.notices").account(&account).from(from)]))
+            })
+        })
+        .await?;
+    Ok(Notice::good("Notices go there from now on."))
+}
+
+/// Which session; none for all others.
+#[derive(Deserialize)]
+pub struct End {
+    #[serde(default)]
+    id: String,
+}
+
+/// Ends a session, or all but this one.
+pub async fn end_session(
+    State(app): State<App>,
+    From(from): From,
+    signed_in: SignedIn,
+    Form(form): Form<End>,
+) -> Result<Response, Error> {
+    let (account, here) = (signed_in.account.id.clone(), signed_in.session.hash.clone());
+    let one = if form.id.is_empty() { None } else { Some(from_hex(&form.id).ok_or(Error::NotFound)?) };
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                match one {
+                    Some(hash) => sessions::end(tx, &account, &hash).await?,
+                    None => sessions::end_others(tx, &account, &here).await?,
+                }
+                Ok(((), vec![Entry::done("session.end").account(&account).from(from)]))
+            })
+        })
+        .await?;
+    let notice = Notice { status: StatusCode::OK, ..Notice::good("Ended.") };
+    page(&app, &signed_in, Some(&notice)).await
+}

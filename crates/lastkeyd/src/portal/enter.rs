@@ -1,0 +1,130 @@
+//! Signing in and out.
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::page::{Notice, outside};
+use crate::app::App;
+use crate::audit::Entry;
+use crate::error::Error;
+use crate::gate::From;
+use crate::sign_in::show::{self, Shown, Who};
+use crate::sign_in::{SignedIn, passkey, session};
+use crate::store::accounts::Account;
+use crate::store::openers::{Kind, Opener};
+use crate::store::sessions;
+
+/// What was looked for before signing in.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Before {
+    key: String,
+}
+
+#[derive(Template)]
+#[template(path = "sign-in.html")]
+struct SignIn<'s> {
+    notice: Option<&'s Notice>,
+    name: &'s str,
+    key: &'s str,
+    passkeys: bool,
+}
+
+/// What the form carries.
+#[derive(Deserialize)]
+pub struct Enter {
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    key: String,
+    #[serde(flatten)]
+    shown: Shown,
+}
+
+/// The form.
+pub async fn show(
+    State(app): State<App>,
+    signed_in: Option<SignedIn>,
+    Query(before): Query<Before>,
+) -> Result<Response, Error> {
+    if signed_in.is_some() {
+        return Ok(onward(&before.key));
+    }
+    let passkeys = passkey::possible(&app.settings);
+    outside("Sign in", None, &SignIn { notice: None, name: "", key: &before.key, passkeys })
+}
+
+/// Lets somebody in.
+pub async fn enter(
+    State(app): State<App>,
+    From(from): From,
+    headers: HeaderMap,
+    Form(form): Form<Enter>,
+) -> Result<Response, Error> {
+    match show::check(&app, Who::Named(&form.name), &form.shown, from, "sign-in").await {
+        Ok(opened) => {
+            let mut response =
+                if opened.opener.kind == Kind::Code { to("/account") } else { onward(&form.key) };
+            let cookie = begin(&app, &opened.account, &opened.opener, from, &headers).await?;
+            response.headers_mut().insert(header::SET_COOKIE, cookie);
+            Ok(response)
+        }
+        Err(refused) => {
+            let notice = Notice::refused(refused)?;
+            let passkeys = passkey::possible(&app.settings);
+            let body = SignIn { notice: Some(&notice), name: &form.name, key: &form.key, passkeys };
+            outside("Sign in", Some(&notice), &body)
+        }
+    }
+}
+
+/// Begins a session, and returns its cookie.
+pub async fn begin(
+    app: &App,
+    account: &Account,
+    opener: &Opener,
+    from: std::net::IpAddr,
+    headers: &HeaderMap,
+) -> Result<axum::http::HeaderValue, Error> {
+    let (session, cookie) = session::new(&account.id, &opener.id, headers)?;
+    let entry = Entry::done("sign-in").account(&account.id).from(from).detail(opener.kind.word());
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                sessions::begin(tx, session).await?;
+                Ok(((), vec![entry]))
+            })
+        })
+        .await?;
+    Ok(cookie)
+}
+
+/// Ends the session.
+pub async fn leave(State(app): State<App>, From(from): From, signed_in: SignedIn) -> Result<Response, Error> {
+    let SignedIn { account, session } = signed_in;
+    app.store
+        .write(move |tx| {
+            Box::pin(async move {
+                sessions::end(tx, &account.id, &session.hash).await?;
+                Ok(((), vec![Entry::done("sign-out").account(&account.id).from(from)]))
+            })
+        })
+        .await?;
+    let mut response = to("/");
+    response.headers_mut().insert(header::SET_COOKIE, session::no_cookie());
+    Ok(response)
+}
+
+/// Goes where somebody was on the way to.
+fn onward(key: &str) -> Response {
+    let key: String = key.chars().filter(|c| c.is_ascii_hexdigit() || *c == '-').take(40).collect();
+    if key.is_empty() { to("/") } else { to(&format!("/?key={key}")) }
+}
+
+fn to(path: &str) -> Response {
+    Redirect::to(path).into_response()
+}

@@ -1,0 +1,151 @@
+//! The first page: a search for who has a locked drive before them, the list of keys for who is signed in.
+
+use account::wire::RecordKind;
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde::Deserialize;
+use web::Icon;
+
+use super::page::{Notice, day, inside, outside};
+use crate::app::App;
+use crate::error::Error;
+use crate::sign_in::SignedIn;
+use crate::store::{Drive, Listed, Protector};
+
+const PAGE: u32 = 50;
+
+/// What is looked for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub struct Search {
+    key: String,
+    after: String,
+}
+
+#[derive(Template)]
+#[template(path = "start.html")]
+struct Start;
+
+#[derive(Template)]
+#[template(path = "keys.html")]
+struct Keys<'k> {
+    notice: Option<&'k Notice>,
+    key: &'k str,
+    rows: Vec<Row>,
+    next: Option<String>,
+    missing: Vec<Missing>,
+    alone: bool,
+    devices: bool,
+}
+
+struct Row {
+    id: String,
+    short: String,
+    drive: String,
+    device: String,
+    kind: &'static str,
+    uploaded: String,
+    proven: String,
+    gone: Option<String>,
+    there: Option<String>,
+    shared: Option<String>,
+}
+
+struct Missing {
+    drive: String,
+    device: String,
+    keys: String,
+    at: String,
+}
+
+/// The first page.
+pub async fn home(
+    State(app): State<App>,
+    signed_in: Option<SignedIn>,
+    Query(search): Query<Search>,
+) -> Result<Response, Error> {
+    match signed_in {
+        None => outside("Find a recovery key", None, &Start),
+        Some(signed_in) => keys(&app, &signed_in, &search).await,
+    }
+}
+
+async fn keys(app: &App, signed_in: &SignedIn, search: &Search) -> Result<Response, Error> {
+    let id = &signed_in.account.id;
+    let (key, after) = (search.key.trim(), Some(search.after.as_str()).filter(|after| !after.is_empty()));
+    let (found, mut notice) =
+        match app.store.records(id, Some(key).filter(|key| !key.is_empty()), after, PAGE).await {
+            Ok(found) => (found, None),
+            Err(Error::Invalid(why)) => {
+                let why =
+                    Notice::bad(StatusCode::UNPROCESSABLE_ENTITY, format!("\u{201c}{key}\u{201d}: {why}."));
+                (app.store.records(id, None, after, PAGE).await?, Some(why))
+            }
+            Err(error) => return Err(error),
+        };
+    if found.records.is_empty() && !key.is_empty() && notice.is_none() {
+        notice = Some(Notice {
+            status: StatusCode::OK,
+            ..Notice::bad(
+                StatusCode::OK,
+                format!(
+                    "No recovery key here begins with {key}. Compare it with the blue screen once more: 0 and 8, B and \
+                     8 look alike. Or it was kept by somebody else."
+                ),
+            )
+        });
+    }
+    let missing = app.store.drives(id, None, 200).await?.into_iter().filter_map(missing).collect();
+    let body = Keys {
+        notice: notice.as_ref(),
+        key,
+        rows: found.records.into_iter().map(|record| row(record, id)).collect(),
+        next: found.next,
+        missing,
+        alone: super::recipients::list(app, id).await?.is_empty(),
+        devices: !crate::store::devices::list(&app.store, id).await?.is_empty(),
+    };
+    inside("Your recovery keys", "/", notice.as_ref(), &body)
+}
+
+fn row(record: Listed, account: &str) -> Row {
+    let (there, gone) = match record.protector {
+        Protector::Unknown => (None, None),
+        Protector::There(at) => (Some(day(at)), None),
+        Protector::Gone(at) => (None, Some(day(at))),
+    };
+    Row {
+        id: crate::store::hex(&record.id),
+        short: record.key_id.as_deref().and_then(|id| id.get(..8)).unwrap_or("none").to_owned(),
+        drive: record.drive,
+        device: record.device,
+        kind: kind(record.kind),
+        uploaded: day(record.uploaded),
+        proven: day(record.proven),
+        gone,
+        there,
+        shared: (record.account_id != account).then_some(record.account),
+    }
+}
+
+fn missing(drive: Drive) -> Option<Missing> {
+    let keys: Vec<_> =
+        drive.keys.iter().filter(|key| !key.kept).map(|key| key.key_id.get(..8).unwrap_or("")).collect();
+    (!keys.is_empty()).then(|| Missing {
+        keys: keys.join(", "),
+        drive: drive.drive,
+        device: drive.device,
+        at: day(drive.at),
+    })
+}
+
+/// Says what a record is of.
+pub fn kind(kind: RecordKind) -> &'static str {
+    match kind {
+        RecordKind::RecoveryKey => "Recovery key",
+        RecordKind::ExternalKey => "Key file",
+        RecordKind::Snapshot => "Metadata",
+    }
+}

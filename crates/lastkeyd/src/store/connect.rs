@@ -1,0 +1,158 @@
+//! Connections to the database, and its tables.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::{AnyConnection, AnyPool};
+
+use crate::error::Error;
+
+static SQLITE: Migrator = sqlx::migrate!("migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
+
+/// How long to wait for a connection, and for others' locks.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// How many read at the same time.
+const READERS: u32 = 4;
+
+/// Where a database is.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    Sqlite(PathBuf),
+    Postgres(String),
+}
+
+impl Place {
+    /// Reads `sqlite:FILE` or `postgres://...`.
+    pub(super) fn parse(url: &str) -> Result<Self, Error> {
+        if let Some(file) = url.strip_prefix("sqlite:") {
+            let file = file.split_once('?').map_or(file, |(file, _)| file);
+            let file = file.strip_prefix("//").unwrap_or(file);
+            return Ok(Self::Sqlite(PathBuf::from(file)));
+        }
+        if url.starts_with("postgres:") || url.starts_with("postgresql:") {
+            return Ok(Self::Postgres(url.to_owned()));
+        }
+        // What was typed may hold a password: it is not repeated.
+        Err(Error::Invalid("a database is named sqlite:FILE or postgres://USER@HOST/NAME".to_owned()))
+    }
+
+    pub(super) fn is_sqlite(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
+    fn migrations(&self) -> &'static Migrator {
+        if self.is_sqlite() { &SQLITE } else { &POSTGRES }
+    }
+
+    /// What a transaction that writes begins with. There is one such at a time: on SQLite by this, on PostgreSQL by
+    /// the lock on the audit log's head. So a change may look first and then act on what it saw.
+    pub(super) fn begin(&self) -> &'static str {
+        if self.is_sqlite() { "BEGIN IMMEDIATE" } else { "BEGIN" }
+    }
+
+    /// What a transaction begins with that sees the database as it is at one moment.
+    pub(super) fn begin_snapshot(&self) -> &'static str {
+        if self.is_sqlite() { "BEGIN" } else { "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" }
+    }
+
+    fn options(&self) -> Result<AnyConnectOptions, Error> {
+        let url = match self {
+            Self::Sqlite(file) => {
+                let file = file.to_str().ok_or_else(|| {
+                    Error::Invalid(format!("{} has bytes in its name that are no text", file.display()))
+                })?;
+                format!("sqlite:{}", escaped(file))
+            }
+            Self::Postgres(url) => url.clone(),
+        };
+        Ok(url.parse()?)
+    }
+
+    /// Opens connections. Those for reading cannot write.
+    pub(super) async fn pool(&self, readers: bool) -> Result<AnyPool, Error> {
+        sqlx::any::install_default_drivers();
+        if let Self::Sqlite(file) = self {
+            private_file(file)?;
+        }
+        let settings = match (self.is_sqlite(), readers) {
+            (true, true) => SQLITE_READER,
+            (true, false) => SQLITE_WRITER,
+            (false, true) => POSTGRES_READER,
+            (false, false) => POSTGRES_WRITER,
+        };
+        let pool = AnyPoolOptions::new()
+            .max_connections(if readers { READERS } else { 1 })
+            .acquire_timeout(PATIENCE)
+            .after_connect(move |connection, _| {
+                Box::pin(async move {
+                    sqlx::raw_sql(settings).execute(&mut *connection).await?;
+                    Ok(())
+                })
+            });
+        Ok(pool.connect_with(self.options()?).await?)
+    }
+
+    /// Opens one connection with nothing set, to a database that somebody else may have made.
+    pub(super) async fn plain(&self) -> Result<AnyConnection, Error> {
+        sqlx::any::install_default_drivers();
+        Ok(sqlx::ConnectOptions::connect(&self.options()?).await?)
+    }
+
+    /// Makes or renews the tables.
+    pub(super) async fn migrate(&self, pool: &AnyPool) -> Result<(), Error> {
+        let migrations = self.migrations();
+        let known = migrations.iter().map(|migration| migration.version).max().unwrap_or(0);
+        migrations.run(pool).await.map_err(|error| match error {
+            MigrateError::VersionMissing(version) => Error::Invalid(format!(
+                "the database was made by a newer lastkeyd: it has schema {version}, this lastkeyd knows those up \
+                 to {known}. Use the newer lastkeyd, or restore a backup from before"
+            )),
+            MigrateError::Execute(error) => Error::Database(error),
+            error => Error::Internal(format!("the database's tables cannot be made: {error}")),
+        })
+    }
+}
+
+/// A commit is on the disk when it returns; what was deleted is overwritten.
+const SQLITE_WRITER: &str =
+    "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
+    PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;
+    PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864";
+const SQLITE_READER: &str =
+    "PRAGMA busy_timeout = 10000; PRAGMA trusted_schema = OFF; PRAGMA query_only = ON";
+const POSTGRES_WRITER: &str = "SET application_name = 'lastkeyd'; SET synchronous_commit = on;
+    SET lock_timeout = '10s'; SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'";
+const POSTGRES_READER: &str = "SET application_name = 'lastkeyd'; SET default_transaction_read_only = on;
+    SET statement_timeout = '60s'";
+
+/// Escapes what means something in a URL.
+fn escaped(file: &str) -> String {
+    file.chars().fold(String::with_capacity(file.len()), |mut text, character| {
+        match character {
+            '%' => text.push_str("%25"),
+            '?' => text.push_str("%3f"),
+            '#' => text.push_str("%23"),
+            ' ' => text.push_str("%20"),
+            _ => text.push(character),
+        }
+        text
+    })
+}
+
+/// Makes a file that only its owner reads, if there is none; takes it away from others if there is. The files that
+/// SQLite puts beside it get the same mode.
+pub(super) fn private_file(file: &Path) -> Result<(), Error> {
+    let mut options = fs::OpenOptions::new();
+    options.create(true).append(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let made = options.open(file);
+    #[cfg(unix)]
+    let made =
+        made.and_then(|made| made.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)));
+    made.map(drop).map_err(|error| Error::Invalid(format!("the database {}: {error}", file.display())))
+}
