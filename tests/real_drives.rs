@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use fve::{Key, Protection, ProtectorKind, UnlockError, Unlocked};
+use fve::{Capsule, Key, Protection, ProtectorKind, UnlockError, Unlocked};
 use lastkey_tests::known::{DRIVES, Drive};
 use lastkey_tests::{open, real_drives, sha256};
 use recovery_key::bek::Bek;
@@ -179,4 +179,27 @@ fn a_wrong_key_is_said_to_be_wrong() {
             assert!(matches!(by_fvek, Err(UnlockError::WrongDataKey)), "{}", drive.file);
         }
     });
+}
+
+#[test]
+fn a_capsule_tells_the_right_digits_from_wrong_ones_without_the_drive() {
+    let mut capsules = 0;
+    each(|folder, drive| {
+        let volume = open(&folder.join(drive.file));
+        let unlocked = volume.unlock(&keys(folder, drive).remove(0)).expect("a published key");
+        let other = RecoveryPassword::from_bytes(Secret::new([1; 16]));
+        for found in unlocked.recovery_passwords() {
+            let bytes = volume.capsule(&found.id).expect("a capsule").to_bytes();
+            let kept = Capsule::parse(&bytes).expect("its own bytes");
+            assert_eq!((kept.key_id(), kept.to_bytes()), (found.id, bytes));
+            assert!(kept.opens(&found.secret.expect("a whole copy")), "{}", drive.file);
+            assert!(!kept.opens(&other), "{}", drive.file);
+            capsules += 1;
+        }
+        let others = volume.protectors().into_iter();
+        for protector in others.filter(|protector| protector.kind != ProtectorKind::RecoveryPassword) {
+            assert!(volume.capsule(&protector.id).is_none(), "{}: {}", drive.file, protector.kind);
+        }
+    });
+    assert!(capsules > 0 || real_drives().is_none());
 }

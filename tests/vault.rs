@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use backup::keepass::{Credentials, keys};
-use backup::sealed::{self, Opener, Seal};
 use backup::{About, Content, Destination, Document, FileDestination, KeePassDestination};
 use backup::{ReadBack, SaveError, SavedCopy};
 use lastkey_tests::skip;
 use recovery_key::bek::Bek;
 use recovery_key::{KeyId, RecoveryPassword, Secret};
+use sealed::{Opener, Seal};
 use tempfile::TempDir;
 
 const ID: &str = "AC9D5655-F7CA-4D1D-902F-1B6087118138";

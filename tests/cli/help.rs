@@ -5,11 +5,12 @@ use std::path::Path;
 
 use crate::support::{Said, folder, run_revealing, sample, to};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "status",
     "protectors",
     "backup",
     "verify",
+    "account",
     "find",
     "repair",
     "dictate",
@@ -52,6 +53,17 @@ fn every_command_explains_itself_with_examples_that_are_right() {
 }
 
 #[test]
+fn every_account_command_explains_itself_with_examples_that_are_right() {
+    for name in ["login", "status", "send", "check-in", "accept", "logout"] {
+        let said = lastkey!("account", name, "--help");
+        said.exits(0).says("Usage: lastkey account").says("Example");
+        let examples =
+            said.out.lines().filter(|line| line.starts_with("  lastkey ") || line.starts_with("  sudo "));
+        assert_ne!(examples.clone().map(is_a_command).count(), 0);
+    }
+}
+
+#[test]
 fn readmes_commands_are_right() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace").join("README.md");
     let readme = fs::read_to_string(readme).expect("README.md");
@@ -69,7 +81,7 @@ fn every_exit_code_is_listed() {
         .lines()
         .filter_map(|line| line.trim_start().split_once("  ")?.0.parse::<u8>().ok())
         .collect();
-    assert_eq!(codes, (0..=19).chain([130, 141]).collect::<Vec<_>>());
+    assert_eq!(codes, (0..=21).chain([130, 141]).collect::<Vec<_>>());
     lastkey!().exits(2).says("Usage: lastkey");
     lastkey!("open").exits(2);
     lastkey!("-V").exits(0).says("lastkey ");

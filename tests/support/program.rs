@@ -1,9 +1,10 @@
 //! The program, as a user runs it.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock};
 
 /// Returns `lastkey` with no arguments yet, and with a record of its own.
 pub fn lastkey() -> Command {
@@ -29,26 +30,34 @@ pub fn record() -> PathBuf {
 /// # Panics
 /// When it cannot be built.
 pub fn path() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        // This test is target/PROFILE/deps/NAME-HASH.
-        let own = env::current_exe().expect("a path");
-        let folder = own.parent().and_then(Path::parent).expect("a folder");
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-        let mut build = Command::new(env!("CARGO"));
-        build.args(["build", "--quiet", "--package", "lastkey"]).current_dir(root);
-        build.arg("--target-dir").arg(folder.parent().expect("a folder"));
-        if folder.ends_with("release") {
-            build.arg("--release");
+    built("lastkey")
+}
+
+/// Returns where a program of this workspace is, built just as these tests are, once in a process.
+pub(crate) fn built(name: &'static str) -> &'static Path {
+    static PROGRAMS: Mutex<BTreeMap<&str, &Path>> = Mutex::new(BTreeMap::new());
+    let mut programs = PROGRAMS.lock().expect("no build panicked");
+    programs.entry(name).or_insert_with(|| Box::leak(build(name).into_boxed_path()))
+}
+
+fn build(name: &str) -> PathBuf {
+    // A test is target/PROFILE/deps/NAME-HASH, a program target/PROFILE/NAME.
+    let own = env::current_exe().expect("a path");
+    let folder = own.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).expect("a folder");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    let mut build = Command::new(env!("CARGO"));
+    build.args(["build", "--quiet", "--package", name]).current_dir(root);
+    build.arg("--target-dir").arg(folder.parent().expect("a folder"));
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    // What a build script asks after must not be this test's: it would be built anew each time.
+    for (name, _) in env::vars_os() {
+        let is_ours = |start| name.to_str().is_some_and(|name| name.starts_with(start));
+        if is_ours("CARGO_PKG_") || is_ours("CARGO_MANIFEST_") {
+            build.env_remove(name);
         }
-        // What a build script asks after must not be this test's: it would be built anew each time.
-        for (name, _) in env::vars_os() {
-            let is_ours = |start| name.to_str().is_some_and(|name| name.starts_with(start));
-            if is_ours("CARGO_PKG_") || is_ours("CARGO_MANIFEST_") {
-                build.env_remove(name);
-            }
-        }
-        assert!(build.status().expect("cargo").success(), "lastkey cannot be built");
-        folder.join("lastkey")
-    })
+    }
+    assert!(build.status().expect("cargo").success(), "{name} cannot be built");
+    folder.join(name)
 }

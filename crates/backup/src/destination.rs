@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use drives::Opener;
+use fve::Volume;
 use recovery_key::Secret;
 
 use crate::{Content, Document};
@@ -28,6 +29,11 @@ pub trait Destination {
         true
     }
 
+    /// Looks at the volume whose keys are going to be saved here, for what is kept beside them.
+    fn look_at(&self, volume: &Volume) {
+        let _ = volume;
+    }
+
     /// Saves a document: whole, or not at all.
     ///
     /// # Errors
@@ -45,6 +51,16 @@ pub trait Destination {
     /// # Errors
     /// When it is still there.
     fn remove(&self, copy: &SavedCopy) -> Result<(), SaveError>;
+
+    /// Brings a copy to where it is safe, once it is proven. For most places it is there already; others take it
+    /// first to where it can wait.
+    ///
+    /// # Errors
+    /// Why it waits, to stand after "waiting".
+    fn deliver(&self, copy: &SavedCopy) -> Result<(), String> {
+        let _ = copy;
+        Ok(())
+    }
 
     /// Ends the work here when every document is saved, and returns what the person is to know or do
     /// now: "you can remove it now".

@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use drives::Layer;
 use recovery_key::{Secret, document};
+use sealed::Seal;
 
 use crate::destination::{Destination, ReadBack, Refusal, SaveError, SavedCopy, Warning};
 use crate::document::Document;
 use crate::new_file::{NewFile, sync_folder};
-use crate::sealed::{self, Seal};
 
 /// A folder.
 #[derive(Clone, Debug)]
@@ -26,7 +26,7 @@ impl FileDestination {
         Self { folder, seal: None }
     }
 
-    /// Seals every file here: `NAME.TXT.age`. [`crate::sealed`] says what reading it back then proves.
+    /// Seals every file here: `NAME.TXT.age`. [`sealed`] says what reading it back then proves.
     #[must_use]
     pub fn sealed(mut self, seal: Seal) -> Self {
         self.seal = Some(Arc::new(seal));

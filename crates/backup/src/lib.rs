@@ -2,9 +2,11 @@
 //!
 //! [`back_up`] saves a [`Document`] to a [`Destination`], reads it back from there, reads it as a
 //! stranger would, and opens the drive's master key with it. Only then is it a [`Backup`]; if any
-//! step fails, nothing is left behind. [`verify`] does the reading and opening for a copy that is
+//! step fails, nothing is left behind. A place that is not in reach may let the copy wait: then it is proven, and no
+//! backup yet ([`Standing::Waiting`]). [`verify`] does the reading and opening for a copy that is
 //! already there. [`NewFile`] is how a file comes to be whole or not at all.
 
+mod account;
 mod destination;
 mod directory;
 mod document;
@@ -15,11 +17,11 @@ mod new_file;
 mod paper;
 mod print;
 pub mod record;
-pub mod sealed;
 mod sheets;
 mod usb;
 mod verify;
 
+pub use self::account::AccountDestination;
 pub use self::directory::DirectoryDestination;
 pub use self::paper::PaperDestination;
 pub use destination::{Destination, ReadBack, Refusal, SaveError, SavedCopy, Warning};
@@ -53,6 +55,8 @@ pub enum Standing {
     Intact,
     /// A key that could not be read back, and why: it is stored, and no more is known.
     Stored(String),
+    /// The copy is proven or intact, but is still on this computer, and why: it waits to be delivered.
+    Waiting(String),
 }
 
 /// Why there is no backup. Nothing was left at the destination unless [`Self::NotRemoved`] says so.
@@ -100,6 +104,7 @@ pub fn back_up(
     document: &Document,
     destination: &dyn Destination,
 ) -> Result<Backup, BackupError> {
+    destination.look_at(volume);
     let copy = match destination.save(document) {
         // The metadata has not changed since the last backup.
         Err(SaveError::AlreadyThere { path }) if document.key_id().is_none() => {
@@ -113,7 +118,10 @@ pub fn back_up(
     };
     let back = destination.read_back(&copy).map_err(BackupError::ReadBack);
     match back.and_then(|back| judge(volume, document, &copy, back)) {
-        Ok(standing) => Ok(Backup { copy, standing }),
+        Ok(standing) => {
+            let standing = destination.deliver(&copy).map_or_else(Standing::Waiting, |()| standing);
+            Ok(Backup { copy, standing })
+        }
         Err(error) => match destination.remove(&copy) {
             Ok(()) => Err(error),
             Err(source) => {

@@ -67,6 +67,8 @@ pub struct Copy {
     pub proven: Option<i64>,
     /// When it last failed to, later than that, and why.
     pub failed: Option<(i64, String)>,
+    /// Why it is still on this computer and waits to be delivered.
+    pub waiting: Option<String>,
     /// The drive was seen without the protector that this key opens.
     pub stale: bool,
 }
@@ -115,7 +117,8 @@ impl Record {
         // What a killed process left half written is undone first, and that takes writing.
         let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         connection.busy_timeout(PATIENCE)?;
-        Ok((schema::check(&connection)? != 0).then_some(Self(connection)))
+        let is_there = schema::check(&connection)? != 0;
+        is_there.then(|| schema::prepare(connection).map(Self)).transpose()
     }
 
     /// Notes that a drive was seen, and which protectors it has now.
@@ -153,12 +156,17 @@ impl Record {
     ) -> Result<()> {
         let now = document.drive.now;
         let proven = matches!(backup.standing, Standing::Proven(_) | Standing::Intact).then_some(now);
+        let waiting = match &backup.standing {
+            Standing::Waiting(why) => Some(why),
+            _ => None,
+        };
         let path = backup.copy.path.as_ref().and_then(|path| std::path::absolute(path).ok());
         self.0.execute(
-            "INSERT INTO copy (volume, key_id, content, kind, place, path, lies_on, saved, proven)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+            "INSERT INTO copy (volume, key_id, content, kind, place, path, lies_on, saved, proven, waiting)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
              ON CONFLICT (volume, key_id, content, kind, place) DO UPDATE SET
-             path = ?6, lies_on = ?7, saved = ?8, proven = ?9, failed = NULL, failure = NULL",
+             path = ?6, lies_on = ?7, saved = ?8, proven = ifnull(?9, iif(?10 IS NULL, NULL, proven)),
+             waiting = ?10, failed = NULL, failure = NULL",
             params![
                 document.drive.volume.to_string(),
                 document.key_id().map(|id| id.to_string()).unwrap_or_default(),
@@ -169,6 +177,7 @@ impl Record {
                 lies_on.map(|volume| volume.to_string()),
                 now,
                 proven,
+                waiting,
             ],
         )?;
         Ok(())
@@ -189,6 +198,34 @@ impl Record {
                 params![copy, now, why],
             )?,
         };
+        Ok(())
+    }
+
+    /// Notes that a copy at a place which waited has been delivered, sealed and proven at a time. What is waiting
+    /// there since then waits on.
+    ///
+    /// # Errors
+    /// When the record cannot be written.
+    pub fn delivered(
+        &mut self,
+        (volume, key_id, content): (Uuid, Option<KeyId>, &str),
+        kind: &str,
+        place: &str,
+        proven: i64,
+    ) -> Result<()> {
+        self.0.execute(
+            "UPDATE copy SET proven = ?6, waiting = NULL, failed = NULL, failure = NULL
+             WHERE volume = ?1 AND key_id = ?2 AND content = ?3 AND kind = ?4 AND place = ?5
+             AND waiting IS NOT NULL AND saved <= ?6",
+            params![
+                volume.to_string(),
+                key_id.map(|id| id.to_string()).unwrap_or_default(),
+                content,
+                kind,
+                place,
+                proven
+            ],
+        )?;
         Ok(())
     }
 
@@ -224,7 +261,7 @@ impl Record {
     /// When the record cannot be read.
     pub fn copies(&self, volume: Uuid) -> Result<Vec<Copy>> {
         let mut query = self.0.prepare(
-            "SELECT id, volume, key_id, content, kind, place, path, lies_on, saved, proven, failed, failure,
+            "SELECT id, volume, key_id, content, kind, place, path, lies_on, saved, proven, failed, failure, waiting,
                     key_id != '' AND EXISTS (SELECT 1 FROM volume WHERE id = copy.volume)
                     AND NOT EXISTS (SELECT 1 FROM protector AS p
                                     WHERE p.volume = copy.volume AND p.key_id = copy.key_id)
@@ -244,7 +281,8 @@ impl Record {
                 saved: row.get(8)?,
                 proven: row.get(9)?,
                 failed: failed.zip(row.get(11)?),
-                stale: row.get(12)?,
+                waiting: row.get(12)?,
+                stale: row.get(13)?,
             })
         })?;
         Ok(rows.collect::<std::result::Result<_, _>>()?)

@@ -1,5 +1,6 @@
 //! The command line as it was typed: nothing here looks at a drive.
 
+mod account;
 mod files;
 mod mounts;
 mod nbd;
@@ -18,6 +19,10 @@ use clap_complete::Shell;
 
 use crate::failure::Kind;
 
+pub use account::{
+    Accept as AccountAccept, Account, CheckIn as AccountCheckIn, Login as AccountLogin,
+    Logout as AccountLogout, OneAccount,
+};
 pub use files::{Cat, Cp, Ls, Tree};
 pub use mounts::{Mount, Unmount};
 pub use nbd::{Nbd, Tls as NbdTls};
@@ -62,7 +67,7 @@ pub enum Command {
     Protectors(Protectors),
     /// Save the recovery key of a drive, and prove that the copy opens it
     #[command(
-        after_help = "Examples:\n  sudo lastkey backup /dev/sda3\n  lastkey backup drive.img --to file:/media/share --password-file pw.txt\n  sudo lastkey backup /dev/sda3 --to usb --to print --to keepass:~/keys.kdbx"
+        after_help = "Examples:\n  sudo lastkey backup /dev/sda3\n  lastkey backup drive.img --to file:/media/share --password-file pw.txt\n  sudo lastkey backup /dev/sda3 --to usb --to print --to keepass:~/keys.kdbx\n  sudo lastkey backup /dev/sda3 --to account"
     )]
     Backup(Backup),
     /// Check whether copies of a recovery key open a drive
@@ -70,6 +75,12 @@ pub enum Command {
         after_help = "Examples:\n  lastkey verify /dev/sda3 /media/stick/*.TXT\n  lastkey verify drive.img key.BEK --json\n  lastkey verify /dev/sda3 photo.jpg page.pdf keys.kdbx\n  sudo lastkey verify --all\n\nThe exit code is 0 only if every copy is proven."
     )]
     Verify(Verify),
+    /// Keep keys with an account at a server of your own (lastkeyd)
+    #[command(
+        subcommand,
+        after_help = "Examples:\n  lastkey account login https://keys.example.org\n  sudo lastkey backup /dev/sda3 --to account\n  lastkey account send\n\nKeys are sealed on this device: the server cannot open them."
+    )]
+    Account(Account),
     /// Find recovery keys in files of every form, and say which drive each opens
     #[command(
         after_help = "Examples:\n  lastkey find\n  lastkey find 3C116B76 --in ~/Documents --in usb\n  sudo lastkey find /dev/sda3 --in /srv/share --json\n\nThe exit code is 0 only if what was looked for was found: a key, or one that opens the drive."
@@ -184,6 +195,7 @@ impl Command {
             | Self::Type(TypeDrive { json, .. })
             | Self::Repair(Repair { json, .. })
             | Self::Try(Try { json, .. }) => json.json,
+            Self::Account(account) => account.json(),
             Self::Cat(_)
             | Self::Dictate(_)
             | Self::GuardMount { .. }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod account;
 mod backup;
 mod cat;
 mod cp;
@@ -38,6 +39,7 @@ pub fn run(command: &Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Protectors(arguments) => protectors::run(arguments, output),
         Command::Backup(arguments) => backup::run(arguments, output),
         Command::Verify(arguments) => verify::run(arguments, output),
+        Command::Account(command) => account::run(command, output),
         Command::Find(arguments) => find::run(arguments, output),
         Command::Dictate(arguments) => dictate::run(arguments, output),
         Command::Type(arguments) => type_drive::run(arguments, output),

@@ -7,11 +7,11 @@ use std::path::Path;
 use ::find::Unread;
 use ::find::forms::{self, Readers};
 use backup::keepass::{self, Credentials, KeePassError};
-use backup::sealed::{self, Opener, SealError};
 use paper::read::{PictureError, ReadError};
 use paper::share::{CombineError, Share};
 use recovery_key::document::{self, FoundSecret, Remark};
 use recovery_key::{KeyIdPrefix, Secret};
+use sealed::{Opener, SealError};
 
 use crate::cli::Seals;
 use crate::failure::{Failure, Kind};

@@ -53,6 +53,10 @@ pub enum Kind {
     WrongPassword = 18,
     /// A drive has no proven copy of its key.
     NotBackedUp = 19,
+    /// A copy waits on this computer to be delivered.
+    Waiting = 20,
+    /// A server's audit log is not what it was.
+    Alarm = 21,
     /// The person stopped it.
     Interrupted = 130,
     /// Whatever read a stream stopped before its end: what a shell reports of other programs, too.
@@ -61,7 +65,7 @@ pub enum Kind {
 
 impl Kind {
     /// All kinds, in the order of their numbers, and what each means for whoever reads the help.
-    pub const ALL: [(Self, &str); 21] = [
+    pub const ALL: [(Self, &str); 23] = [
         (Self::Other, "another failure"),
         (Self::Usage, "wrong usage"),
         (Self::NotBitLocker, "the drive is no BitLocker drive"),
@@ -81,6 +85,8 @@ impl Kind {
         (Self::Unreachable, "a place cannot be reached (a server, a printer, a stick that is gone)"),
         (Self::WrongPassword, "a place does not open with the password it got"),
         (Self::NotBackedUp, "a drive has no proven copy of its key (status --check)"),
+        (Self::Waiting, "a copy waits on this computer to be delivered to an account"),
+        (Self::Alarm, "the audit log of an account's server is not what it was"),
         (Self::Interrupted, "interrupted (Ctrl-C)"),
         (Self::ReaderGone, "whatever read standard output stopped before the end (read --out -, cat)"),
     ];

@@ -1,5 +1,6 @@
 //! The program: `lastkey COMMAND`.
 
+mod accounts;
 mod cli;
 mod commands;
 mod copy;

@@ -5,25 +5,26 @@ use std::path::{Path, PathBuf};
 
 use backup::keepass::Credentials;
 use backup::record::Record;
-use backup::sealed::Seal;
 use backup::{
-    Destination, DirectoryDestination, FileDestination, FindError, ImportDestination, KeePassDestination,
-    Manager, PaperDestination, PrintDestination, Refusal, SheetsDestination, UsbDestination,
+    AccountDestination, Destination, DirectoryDestination, FileDestination, FindError, ImportDestination,
+    KeePassDestination, Manager, PaperDestination, PrintDestination, Refusal, SheetsDestination,
+    UsbDestination,
 };
 use directory::DirectoryAddress;
 use fve::Volume;
 use recovery_key::Secret;
+use sealed::Seal;
 use uuid::Uuid;
 
 use crate::cli::{PaperSize, Places, Sheets, SignIn};
 use crate::drive::Target;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
-use crate::{interrupt, keys, prompt};
+use crate::{accounts, interrupt, keys, prompt};
 
 /// How places are written.
 const KINDS: &str = "write --to file:FOLDER, such as --to file:/media/share; or usb, paper:FILE.pdf, print, \
-                     keepass:FILE.kdbx, directory:ldaps://SERVER/COMPUTER, bitwarden:FILE, 1password:FILE";
+                     keepass:FILE.kdbx, directory:ldaps://SERVER/COMPUTER, account, bitwarden:FILE, 1password:FILE";
 
 /// A destination, as the person named it.
 pub struct Place {
@@ -46,12 +47,13 @@ impl Place {
 pub struct Maker<'a> {
     options: &'a Places,
     passphrase: Option<Secret<String>>,
+    accounts: Vec<String>,
 }
 
 impl<'a> Maker<'a> {
     /// Takes the command line.
     pub fn new(options: &'a Places) -> Self {
-        Self { options, passphrase: None }
+        Self { options, passphrase: None, accounts: Vec::new() }
     }
 
     /// Makes all the places that were named.
@@ -95,12 +97,26 @@ impl<'a> Maker<'a> {
                 let printer = PrintDestination::find(&rest.to_string_lossy(), self.paper(), interrupt::asked);
                 Ok(Place::new(given, printer.map_err(|error| no_printer(&error))?))
             }
+            "account" => {
+                let name = rest.to_str().filter(|name| !name.is_empty());
+                Ok(Place::new(given, self.account(name)?))
+            }
             "directory" if named => Ok(Place::new(given, self.directory(&rest)?)),
             "keepass" if named => Ok(Place::new(given, self.keepass(path)?)),
             "bitwarden" if named => Ok(Place::new(given, ImportDestination::new(Manager::Bitwarden, path))),
             "1password" if named => Ok(Place::new(given, ImportDestination::new(Manager::OnePassword, path))),
             _ => Err(Failure::new(Kind::Usage, format!("{to:?} is no place to save to")).hint(KINDS)),
         }
+    }
+
+    fn account(&mut self, name: Option<&str>) -> Result<AccountDestination, Failure> {
+        let name = accounts::choose(name)?.name().to_owned();
+        if self.accounts.contains(&name) {
+            return Err(Failure::new(Kind::Usage, format!("the account {name} is named twice")));
+        }
+        let session = accounts::begin(Some(&name))?;
+        self.accounts.push(name);
+        Ok(AccountDestination::new(session))
     }
 
     fn paper(&self) -> paper::Paper {

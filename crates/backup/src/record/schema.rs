@@ -8,7 +8,8 @@ use super::{PATIENCE, RecordError, Result};
 const APPLICATION: i64 = 0x4c4b_5259;
 
 /// The steps, the first from nothing. What has been released is never changed, only added to.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE volume (
         id TEXT PRIMARY KEY,
         label TEXT,
@@ -36,7 +37,9 @@ const STEPS: [&str; 1] = ["
         failure TEXT,
         UNIQUE (volume, key_id, content, kind, place)
     ) STRICT;
-"];
+",
+    "ALTER TABLE copy ADD COLUMN waiting TEXT",
+];
 
 /// Brings a record up to date, or makes it.
 pub fn prepare(mut connection: Connection) -> Result<Connection> {
@@ -73,4 +76,14 @@ fn steps(connection: &Connection) -> Result<usize> {
         (APPLICATION, _) => Err(RecordError::Newer(version)),
         _ => Err(RecordError::Foreign),
     }
+}
+
+/// Makes a record as an older version left it.
+#[cfg(test)]
+pub fn as_it_was(connection: &Connection, steps: usize) -> Result<()> {
+    for step in &STEPS[..steps] {
+        connection.execute_batch(step)?;
+    }
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    Ok(connection.pragma_update(None, "user_version", steps as i64)?)
 }

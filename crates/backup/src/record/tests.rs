@@ -88,6 +88,44 @@ fn what_another_program_or_a_newer_version_wrote_is_left_alone() {
 }
 
 #[test]
+fn what_waits_is_no_copy_until_it_is_delivered() {
+    let (_folder, mut record) = record();
+    let document = crate::Document {
+        drive: crate::About { volume: volume(2), label: None, now: DAY },
+        content: crate::Content::ExternalKey(recovery_key::bek::Bek::new(
+            KeyId::from(volume(2)),
+            0,
+            0,
+            None,
+            recovery_key::Secret::new([7; 32]),
+        )),
+    };
+    let place = || crate::SavedCopy { place: "ada at https://localhost".to_owned(), ..Default::default() };
+    let waiting = Backup { copy: place(), standing: Standing::Waiting("nobody answers".to_owned()) };
+    record.note(&document, "account", &waiting, None).expect("noted");
+    let copy = |record: &Record| record.copies(volume(2)).expect("read").remove(0);
+    assert_eq!((copy(&record).proven, copy(&record).waiting.as_deref()), (None, Some("nobody answers")));
+    assert!(!record.opens_without(volume(2), volume(1)).expect("read"));
+    let of = (volume(2), Some(KeyId::from(volume(2))), "external-key");
+    record.delivered(of, "account", &place().place, DAY - 1).expect("an older one");
+    assert!(copy(&record).waiting.is_some());
+    record.delivered(of, "account", &place().place, DAY).expect("noted");
+    assert_eq!((copy(&record).proven, copy(&record).waiting), (Some(DAY), None));
+    // The server has the older one still.
+    record.note(&document, "account", &waiting, None).expect("noted");
+    assert_eq!((copy(&record).proven, copy(&record).waiting.is_some()), (Some(DAY), true));
+}
+
+#[test]
+fn a_record_of_an_older_version_is_brought_up_to_date_by_a_look() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("record.db");
+    schema::as_it_was(&Connection::open(&path).expect("made"), 1).expect("made");
+    let record = Record::look(&path).expect("looked").expect("there");
+    assert_eq!(record.copies(volume(2)).expect("read"), []);
+}
+
+#[test]
 fn looking_makes_no_record() {
     let folder = tempfile::tempdir().expect("a folder");
     assert!(Record::look(&folder.path().join("none.db")).expect("looked").is_none());

@@ -14,7 +14,8 @@ pub struct Places {
     /// Where to save (may be repeated)
     ///
     /// file:FOLDER, usb or usb:NAME, paper:FILE.pdf, print or print:PRINTER,
-    /// directory:ldaps://SERVER/COMPUTER, keepass:FILE.kdbx, bitwarden:FILE.json, 1password:FILE.json
+    /// directory:ldaps://SERVER/COMPUTER, keepass:FILE.kdbx, bitwarden:FILE.json, 1password:FILE.json,
+    /// account or account:NAME
     #[arg(long, value_name = "PLACE")]
     pub to: Vec<OsString>,
     /// file: Seal the files to this age recipient, age1... (may be repeated)

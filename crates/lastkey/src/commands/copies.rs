@@ -39,6 +39,8 @@ struct CopySummary {
     /// When it last failed to.
     failed: Option<String>,
     failure: Option<String>,
+    /// Why it is still on this computer and waits to be delivered.
+    waiting: Option<String>,
     #[serde(skip)]
     time: i64,
 }
@@ -84,7 +86,8 @@ impl BackupSummary {
             }
         }
         for copy in &self.snapshots {
-            lines.push(format!("  metadata     {}", copy.place));
+            let waits = if copy.waiting.is_some() { ": waiting, not saved yet" } else { "" };
+            lines.push(format!("  metadata     {}{waits}", copy.place));
         }
         for copy in &self.stale {
             let id = copy.key_id.as_deref().and_then(|id| id.get(..8)).unwrap_or_default();
@@ -122,12 +125,20 @@ impl CopySummary {
             proven: copy.proven.and_then(utc),
             failed: copy.failed.as_ref().and_then(|(time, _)| utc(*time)),
             failure: copy.failed.as_ref().map(|(_, why)| why.clone()),
-            time: copy.failed.as_ref().map(|(time, _)| *time).or(copy.proven).unwrap_or(copy.saved),
+            waiting: copy.waiting.clone(),
+            time: match (&copy.waiting, &copy.failed) {
+                (Some(_), _) => copy.saved,
+                (None, Some((time, _))) => *time,
+                (None, None) => copy.proven.unwrap_or(copy.saved),
+            },
         }
     }
 
     fn words(&self) -> String {
         let time = words::time(FileTime::from_unix(self.time, 0));
+        if let Some(why) = &self.waiting {
+            return format!("{}: {ERROR}waiting, not backed up yet{OFF}, since {time}: {why}", self.place);
+        }
         match (&self.failure, &self.proven) {
             (Some(why), _) => format!("{}: {ERROR}failed{OFF} {time}: {why}", self.place),
             (None, Some(_)) => format!("{}: {GOOD}proven{OFF} {time}", self.place),

@@ -13,11 +13,12 @@ use crate::prompt;
 use crate::words::{self, BOLD, OFF};
 
 /// The ways beside the sticks that are plugged in: what is said of each, what is asked, the kind of place.
-const WAYS: [(&str, &str, &str); 5] = [
+const WAYS: [(&str, &str, &str); 6] = [
     ("Save to a file: in a folder on another drive or a network share", "Folder: ", "file:"),
     ("Print it", "Printer (nothing: the system's own): ", "print:"),
     ("Save the page that would be printed", "File (.pdf): ", "paper:"),
     ("Save to a password database of KeePass", "File (.kdbx): ", "keepass:"),
+    ("Save to your account at a server", "Account (nothing: the only one): ", "account:"),
     ("Save to the directory of an organisation", "ldaps://SERVER/COMPUTER: ", "directory:"),
 ];
 

@@ -14,7 +14,7 @@ use crate::interrupt::{self, Critical};
 use crate::output::Output;
 use crate::places::Place;
 use crate::words::{self, BOLD, ERROR, GOOD, OFF};
-use crate::{keys, record};
+use crate::{accounts, keys, record};
 
 /// What became of every copy, and why the first failed that did.
 pub struct Copies {
@@ -33,7 +33,7 @@ pub struct CopyReport {
     place: Option<String>,
     /// The key was read back and opened the drive.
     proven: bool,
-    /// What is known of the copy: `proven`, `intact`, `stored`.
+    /// What is known of the copy: `proven`, `intact`, `stored`, `waiting`.
     standing: Option<&'static str>,
     error: Option<Failure>,
 }
@@ -80,7 +80,12 @@ impl<'a> Work<'a> {
             drop(critical);
             let result = result.map_err(|error| explain(error, volume));
             match &result {
-                Ok(backup) => self.output.say(praise(document, backup))?,
+                Ok(backup) => {
+                    if matches!(backup.standing, Standing::Waiting(_)) {
+                        self.failed = self.failed.or(Some(Kind::Waiting));
+                    }
+                    self.output.say(praise(document, backup))?;
+                }
                 // The key is what matters: its copy is as good without the metadata beside it.
                 Err(failure) if document.key_id().is_none() => self.output.note_unless_json(format!(
                     "note: the drive's metadata was not saved: {}",
@@ -92,7 +97,16 @@ impl<'a> Work<'a> {
             let given = Some(place.given.clone());
             self.copies.push(CopyReport::new(document.key_id(), document.kind(), given, result));
         }
-        match destination.finish() {
+        let finished = destination.finish();
+        if destination.kind() == "account" {
+            if let Some(record) = &mut self.record {
+                accounts::reconcile(record, self.output);
+            }
+            if accounts::sound_all(self.output)? {
+                self.failed = Some(Kind::Alarm);
+            }
+        }
+        match finished {
             Ok(Some(word)) if saved => self.output.say(format!("  {word}"))?,
             Ok(_) => {}
             Err(error) => self.fail(&Failure::from(error)),
@@ -121,7 +135,8 @@ impl<'a> Work<'a> {
         for key_id in found.documents.iter().filter_map(Document::key_id) {
             let id = key_id.to_string();
             let of_key = || self.copies.iter().filter(|copy| copy.key_id.as_ref() == Some(&id));
-            if of_key().all(|copy| copy.standing == Some("stored")) {
+            let is_safe = |copy: &CopyReport| !matches!(copy.standing, Some("stored" | "waiting"));
+            if !of_key().any(is_safe) {
                 self.failed = self.failed.or(Some(Kind::NotProven));
                 self.output.note_unless_json(format!(
                     "{ERROR}no proven copy{OFF} of key ID {}: save it to one more place",
@@ -148,6 +163,12 @@ fn praise(document: &Document, backup: &Saved) -> String {
         Standing::Stored(why) => format!(
             "{ERROR}stored, not proven{OFF}    {place}\n  {}: it could not be read back: {why}",
             document.key_id().map(|id| format!("key ID {}", id.short())).unwrap_or_default(),
+        ),
+        Standing::Waiting(why) => format!(
+            "{ERROR}waiting, not backed up yet{OFF}  {place}\n  {}: sealed on this computer, and sent later: {why}",
+            document
+                .key_id()
+                .map_or("the drive's metadata".to_owned(), |id| format!("key ID {BOLD}{}{OFF}", id.short())),
         ),
     }
 }
@@ -182,6 +203,7 @@ impl CopyReport {
             Standing::Proven(_) => "proven",
             Standing::Intact => "intact",
             Standing::Stored(_) => "stored",
+            Standing::Waiting(_) => "waiting",
         });
         Self {
             key_id: key_id.map(|id| id.to_string()),

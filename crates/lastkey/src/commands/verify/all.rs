@@ -18,6 +18,7 @@ use crate::{interrupt, record};
 
 const PROVEN: &str = "proven";
 const INTACT: &str = "intact";
+const KEPT: &str = "kept";
 const FAILED: &str = "failed";
 const NOT_REACHED: &str = "not-reached";
 
@@ -51,6 +52,8 @@ enum Outcome {
     Proven,
     /// It is the drive's metadata, and no key.
     Intact,
+    /// A server has just the bytes that were proven when they were sealed.
+    Kept,
     /// It was there, or should have been, and does not open the drive.
     Failed(String),
     /// Nothing can be said of it now.
@@ -86,7 +89,7 @@ pub fn run(seals: &Seals, sign_in: &SignIn, output: &Output) -> Result<ExitCode,
     }
     let copies = || drives.iter().flat_map(|drive| &drive.copies);
     let failed = copies().any(|copy| copy.outcome == FAILED);
-    let proven = !failed && copies().any(|copy| copy.outcome == PROVEN);
+    let proven = !failed && copies().any(|copy| matches!(copy.outcome, PROVEN | KEPT));
     output.document(&Report { proven, drives })?;
     Ok(if proven { ExitCode::SUCCESS } else { Kind::NotProven.code().into() })
 }
@@ -135,7 +138,8 @@ fn of_drive(
         let tried = match &outcome {
             Outcome::Proven | Outcome::Intact => record.tried(copy.id, Ok(()), now),
             Outcome::Failed(why) => record.tried(copy.id, Err(why), now),
-            Outcome::NotReached(_) => Ok(()),
+            // Nothing opened the drive now: when it was proven stays as it is.
+            Outcome::Kept | Outcome::NotReached(_) => Ok(()),
         };
         tried.map_err(|error| record::failure(&error))?;
         let copy = CopyReport::of(&copy, outcome);
@@ -160,6 +164,7 @@ fn image(seen: &Seen) -> Option<Target> {
 fn attempt(volume: &Volume, copy: &Copy, reach: &mut Reach<'_>) -> Outcome {
     let documents = match reach.copy(copy) {
         Reached::Documents(documents) => documents,
+        Reached::Kept => return Outcome::Kept,
         Reached::Spoilt(why) => return Outcome::Failed(why),
         Reached::Away(why) => return Outcome::NotReached(why),
     };
@@ -184,6 +189,7 @@ impl CopyReport {
         let (outcome, error) = match outcome {
             Outcome::Proven => (PROVEN, None),
             Outcome::Intact => (INTACT, None),
+            Outcome::Kept => (KEPT, None),
             Outcome::Failed(why) => (FAILED, Some(why)),
             Outcome::NotReached(why) => (NOT_REACHED, Some(why)),
         };
@@ -203,6 +209,7 @@ impl CopyReport {
         };
         let word = match self.outcome {
             PROVEN => format!("{GOOD}proven{OFF}     "),
+            KEPT => format!("{GOOD}kept{OFF}       "),
             INTACT => format!("{GOOD}intact{OFF}     "),
             FAILED => format!("{ERROR}not proven{OFF} "),
             _ => "not reached".to_owned(),

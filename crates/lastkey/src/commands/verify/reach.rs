@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use account::place::Kept;
+use account::{ClientError, Session};
 use backup::record::Copy;
 use backup::{
     Destination, DirectoryDestination, ReadBack, SaveError, SavedCopy, SheetsDestination, UsbDestination,
@@ -13,12 +15,14 @@ use directory::DirectoryAddress;
 use crate::cli::{Seals, SignIn};
 use crate::copy::{Document, Unsealing};
 use crate::failure::Kind;
-use crate::places;
+use crate::{accounts, places};
 
 /// What is left of a copy.
 pub enum Reached {
     /// What it says.
     Documents(Vec<Document>),
+    /// A server has just the bytes that were proven before they were sent, and gave a receipt for them again.
+    Kept,
     /// It is gone or broken.
     Spoilt(String),
     /// It is somewhere else now, or closed.
@@ -32,18 +36,22 @@ pub struct Reach<'a> {
     unsealing: Unsealing<'a>,
     /// The directories by server, or why one cannot be asked.
     directories: HashMap<String, Result<DirectoryDestination, String>>,
+    /// The accounts by place, or why one cannot be asked.
+    accounts: HashMap<String, Result<Session, String>>,
 }
 
 impl<'a> Reach<'a> {
     /// Takes what opens sealed copies, and who signs in to directories.
     pub fn new(seals: &'a Seals, sign_in: &'a SignIn) -> Self {
-        Self { seals, sign_in, unsealing: Unsealing::new(seals), directories: HashMap::new() }
+        let (directories, accounts) = (HashMap::new(), HashMap::new());
+        Self { seals, sign_in, unsealing: Unsealing::new(seals), directories, accounts }
     }
 
     /// Reads a copy.
     pub fn copy(&mut self, copy: &Copy) -> Reached {
         let path = copy.path.as_deref().map(Path::new);
         match (copy.kind.as_str(), path) {
+            ("account", _) => self.account(copy),
             ("directory", _) => self.directory(copy),
             ("sheets", Some(folder)) => self.sheets(copy, folder),
             ("paper", Some(file)) if !file.exists() => printed(),
@@ -116,6 +124,46 @@ impl<'a> Reach<'a> {
             Some(Ok(document)) => Reached::Documents(vec![(None, document)]),
             Some(Err(error)) => Reached::Spoilt(error.to_string()),
             None => Reached::Spoilt("there is no share of the key on the sheets".to_owned()),
+        }
+    }
+
+    /// Asks for the receipt again: what a device has sent it cannot read any more.
+    fn account(&mut self, copy: &Copy) -> Reached {
+        if copy.waiting.is_some() && copy.proven.is_none() {
+            return Reached::Away("it waits on this computer: lastkey account send".to_owned());
+        }
+        let session = self.accounts.entry(copy.place.clone()).or_insert_with(|| {
+            let found = accounts::at(&copy.place).map_err(|failure| failure.message)?;
+            found.ok_or_else(|| "this device is not signed in to it any more".to_owned())
+        });
+        let session = match session {
+            Ok(session) => session,
+            Err(why) => return Reached::Away(why.clone()),
+        };
+        let kept = match session.account().kept() {
+            Ok(kept) => kept,
+            Err(error) => return Reached::Spoilt(error.to_string()),
+        };
+        let is_its = |kept: &&Kept| {
+            let key_id = kept.record.key_id.as_deref().map(str::parse).and_then(Result::ok);
+            kept.record.volume.parse() == Ok(copy.volume)
+                && key_id == copy.key_id
+                && accounts::content(kept.record.kind) == copy.content
+        };
+        let Some(kept) = kept.iter().find(is_its) else {
+            return Reached::Away("the receipt is not on this computer any more".to_owned());
+        };
+        match session.check(kept) {
+            Ok(_) => Reached::Kept,
+            Err(error) if error.may_pass() => Reached::Away(error.to_string()),
+            Err(error @ (ClientError::Untrusted { .. } | ClientError::Place(_))) => {
+                Reached::Away(error.to_string())
+            }
+            Err(ClientError::Refused { code, .. }) if code == "not-found" => {
+                Reached::Spoilt("the server does not have it any more".to_owned())
+            }
+            Err(ClientError::Refused { message, .. }) => Reached::Away(message),
+            Err(error) => Reached::Spoilt(error.to_string()),
         }
     }
 

@@ -1,0 +1,124 @@
+//! The server that lastkeyd is compared with (`benches/peer/escrow.py`), under gunicorn.
+
+use std::error::Error;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use lastkey_tests::postgres::Postgres;
+
+use crate::load::Server;
+use crate::{free_port, memory};
+
+/// A server that runs.
+pub struct Django {
+    process: Child,
+    server: Server,
+    started: f64,
+}
+
+/// Returns the Python that has what the peer needs; made once, with packages from PyPI.
+pub fn python() -> Result<PathBuf, Box<dyn Error>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (folder, list) = (root.join("../target/bench-peer"), root.join("peer/requirements.txt"));
+    let python = folder.join("bin/python3");
+    let installed = folder.join("installed.txt");
+    if fs::read(&installed).ok() != Some(fs::read(&list)?) {
+        let run = |program: &Path, arguments: &[&Path]| -> Result<(), Box<dyn Error>> {
+            let done = Command::new(program).args(arguments).status()?;
+            if done.success() { Ok(()) } else { Err(format!("{}: {done}", program.display()).into()) }
+        };
+        run("/usr/bin/python3".as_ref(), &["-m".as_ref(), "venv".as_ref(), &folder])?;
+        run(&python, &["-m".as_ref(), "pip".as_ref(), "install".as_ref(), "-qr".as_ref(), &list])?;
+        fs::copy(&list, installed)?;
+    }
+    Ok(python)
+}
+
+impl Django {
+    /// Fills a database with so many records and serves it, with two workers for two processors.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start(python: &Path, postgres: &Postgres, records: usize) -> Result<Self, Box<dyn Error>> {
+        let url = postgres.database();
+        let (base, host) = url.split_once("?host=").ok_or("a URL without a socket")?;
+        let name = base.rsplit('/').next().unwrap_or_default();
+        let port = free_port()?;
+        let command = || {
+            let mut command = Command::new(python);
+            command
+                .env("DATABASE", name)
+                .env("HOST", host)
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+                .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("peer"));
+            command
+        };
+        let filled = command().args(["-c", &format!("import escrow; escrow.fill({records})")]).status()?;
+        if !filled.success() {
+            return Err("the peer's database cannot be filled".into());
+        }
+        let since = Instant::now();
+        let process = command()
+            .args(["-m", "gunicorn", "--workers", "2", "--worker-class", "gthread", "--threads", "16"])
+            .args(["--keep-alive", "60", "--log-level", "error", "--bind"])
+            .arg(format!("127.0.0.1:{port}"))
+            .arg("escrow:application")
+            .stdin(Stdio::null())
+            .spawn()?;
+        let server = Server { address: ([127, 0, 0, 1], port).into(), tls: None };
+        let mut django = Self { process, server, started: 0.0 };
+        let answered = django.server.wait(&Self::search("FFFFFFFF"), 200, since)?;
+        django.started = answered.as_secs_f64();
+        Ok(django)
+    }
+
+    /// Returns where it is.
+    pub fn server(&self) -> &Server {
+        &self.server
+    }
+
+    /// Returns after how many seconds it answered.
+    pub fn started(&self) -> f64 {
+        self.started
+    }
+
+    /// Returns the memory that its processes have, in MiB.
+    pub fn memory(&self) -> f64 {
+        let id = self.process.id();
+        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+        children.chain([id]).map(memory).sum()
+    }
+
+    /// Returns a request that brings a key.
+    pub fn check_in(number: usize, key_id: &str) -> Vec<u8> {
+        let body = format!(
+            "serial=S{}&username=somebody&macname=PC&key_id={key_id}&recovery_password={:06}-596541-514998-422114-\
+             660297-261613-215424-199408",
+            1 + number % 1000,
+            number % 1_000_000
+        );
+        format!(
+            "POST /checkin/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+             Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes()
+    }
+
+    /// Returns a request that looks for a key.
+    pub fn search(start: &str) -> Vec<u8> {
+        format!("GET /search/?q={start} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
+    }
+}
+
+impl Drop for Django {
+    fn drop(&mut self) {
+        let id = i32::try_from(self.process.id()).ok().and_then(rustix::process::Pid::from_raw);
+        // So that it ends its workers.
+        let _ = id.map(|id| rustix::process::kill_process(id, rustix::process::Signal::TERM));
+        let _ = self.process.wait();
+    }
+}

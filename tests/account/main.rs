@@ -1,0 +1,12 @@
+//! The account as people use it: server, browser, device and a real drive together.
+
+#![allow(clippy::unwrap_used)]
+
+mod abuse;
+mod acme;
+mod document;
+mod export;
+mod person;
+mod stolen;
+mod story;
+mod visitor;

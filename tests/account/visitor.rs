@@ -1,0 +1,111 @@
+//! A person at a browser without a browser: forms and a cookie, for what is tried a hundred times.
+
+use lastkey_tests::lastkeyd::Lastkeyd;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::{Agent, Body};
+
+use crate::person::Computer;
+
+pub const PASSWORD: &str = "four words that nobody guesses";
+
+/// Somebody who visits the portal.
+pub struct Visitor {
+    agent: Agent,
+    url: String,
+    cookie: Option<String>,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Page {
+    pub status: u16,
+    pub bytes: Vec<u8>,
+    pub retry_after: Option<String>,
+}
+
+impl Page {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
+}
+
+impl Visitor {
+    pub fn new(server: &Lastkeyd) -> Self {
+        let certificate = std::fs::read(server.certificate()).unwrap();
+        let root = Certificate::from_pem(&certificate).unwrap();
+        let settings = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .proxy(None)
+            .tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build())
+            .build();
+        // The library asks for a provider to be chosen once; that it was chosen before is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        Self { agent: settings.into(), url: server.url(""), cookie: None }
+    }
+
+    pub fn get(&mut self, path: &str) -> Page {
+        let mut request = self.agent.get(format!("{}{path}", self.url));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        let answer = request.call().unwrap();
+        self.read(answer)
+    }
+
+    pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
+        let url = format!("{}{path}", self.url);
+        let mut request = self.agent.post(&url).header("origin", self.url.trim_end_matches('/'));
+        if let Some(cookie) = &self.cookie {
+            request = request.header("cookie", cookie);
+        }
+        let answer = request.send_form(fields.iter().copied()).unwrap();
+        self.read(answer)
+    }
+
+    fn read(&mut self, answer: ureq::http::Response<Body>) -> Page {
+        if let Some(cookie) = answer.headers().get("set-cookie") {
+            self.cookie = cookie.to_str().unwrap().split(';').next().map(str::to_owned);
+        }
+        let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+        let status = answer.status().as_u16();
+        Page { status, bytes: answer.into_body().read_to_vec().unwrap(), retry_after }
+    }
+
+    /// Makes the first account, and returns its account code.
+    pub fn make_account(&mut self, server: &Lastkeyd, name: &str) -> String {
+        let welcome = server.welcome();
+        let invitation = welcome.split_once('#').unwrap().1;
+        let fields = [("invitation", invitation), ("name", name), ("new", PASSWORD), ("again", PASSWORD)];
+        let page = self.post("/welcome/account", &fields);
+        assert_eq!(page.status, 200, "{}", page.text());
+        between(&page.text(), "class=\"code big\">", "<").to_owned()
+    }
+
+    /// Lets a computer in.
+    pub fn let_in(&mut self, computer: &Computer, server: &Lastkeyd) {
+        let login = computer.log_in(server);
+        let page = self.post("/devices/code", &[("code", login.code())]);
+        let id = between(&page.text(), "name=\"id\" value=\"", "\"").to_owned();
+        assert_eq!(self.post("/devices/confirm", &[("id", &id)]).status, 303);
+        login.wait();
+    }
+
+    /// Returns the ID of the first record in the list.
+    pub fn first_record(&mut self) -> String {
+        let page = self.get("/");
+        between(&page.text(), "href=\"/keys/", "\"").to_owned()
+    }
+
+    /// Has a record shown.
+    pub fn reveal(&mut self, record: &str) -> Page {
+        let fields = [("reason", "the PC asks for it"), ("password", PASSWORD)];
+        self.post(&format!("/keys/{record}/reveal"), &fields)
+    }
+}
+
+/// Returns what stands between two texts.
+fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
+    let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {text}"));
+    rest.split_once(after).unwrap().0
+}
