@@ -105,6 +105,8 @@ set_environment() {
   if [ -d "$IMAGES" ]; then export LASTKEY_IMAGES=$IMAGES; fi
   # A log is read later and elsewhere: no colours, no progress bars.
   if [ ! -t 1 ]; then export CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never NO_COLOR=1; fi
+  # Under CI nothing is built a second time: what would make that quick costs time and gigabytes.
+  if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0; fi
 }
 
 list() {
