@@ -113,6 +113,12 @@ fn webhook(agent: &ureq::Agent, notice: &Notice) -> Result<(), String> {
 }
 
 fn mailer(mail: &Mail) -> Result<(AsyncSmtpTransport<Tokio1Executor>, Mailbox), Error> {
+    // Before anything is said of the address: what is said of it shows it.
+    let user = mail.smtp.split_once("://").and_then(|(_, rest)| rest.rsplit_once('@')).map(|(user, _)| user);
+    if user.is_some_and(|user| user.contains(':')) {
+        let why = "the mail user's password belongs into smtp-password-file";
+        return Err(Error::Internal(why.to_owned()));
+    }
     let wrong = |what: &str| Error::Internal(format!("{:?}: {what}", mail.smtp));
     let uri: Uri = mail.smtp.parse().map_err(|_| wrong("no mail server is written like that"))?;
     let host = uri.host().ok_or_else(|| wrong("the mail server's name is missing"))?;
@@ -128,14 +134,7 @@ fn mailer(mail: &Mail) -> Result<(AsyncSmtpTransport<Tokio1Executor>, Mailbox), 
     if let Some(port) = uri.port_u16() {
         builder = builder.port(port);
     }
-    let user =
-        uri.authority().and_then(|authority| authority.as_str().rsplit_once('@')).map(|(user, _)| user);
     match (user, &mail.password_file) {
-        (Some(user), _) if user.contains(':') => {
-            return Err(Error::Internal(
-                "the mail user's password belongs into smtp-password-file".to_owned(),
-            ));
-        }
         (Some(user), Some(path)) => {
             let password = fs::read_to_string(path)
                 .map_err(|error| Error::Internal(format!("{}: {error}", path.display())))?;
@@ -239,11 +238,17 @@ mod tests {
             |smtp: &str| Mail { smtp: smtp.to_owned(), password_file: None, from: "a@b.example".to_owned() };
         assert!(mailer(&mail("smtp://127.0.0.1:2525")).is_ok());
         assert!(mailer(&mail("smtps://mail.example.org")).is_ok());
-        for wrong in
-            ["mail.example.org", "smtps://ada@mail.example.org", "smtps://ada:secret@mail.example.org"]
-        {
+        let wrong = [
+            "mail.example.org",
+            "http://mail.example.org",
+            "smtps://ada@mail.example.org",
+            "smtps://ada:secret@mail.example.org",
+            "http://ada:secret@mail.example.org",
+            "smtp://ada:se cret@mail.example.org",
+        ];
+        for wrong in wrong {
             let error = mailer(&mail(wrong)).unwrap_err().to_string();
-            assert!(!error.contains("secret@") || !wrong.contains(':'), "{error}");
+            assert!(!error.contains("cret"), "{error}");
         }
     }
 }

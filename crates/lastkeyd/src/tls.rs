@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use axum_server::tls_rustls::RustlsConfig;
 use futures_util::StreamExt;
+use recovery_key::Secret;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::ServerConfig;
@@ -72,18 +73,21 @@ fn own(config: &Config) -> Result<Pair, Error> {
         names.extend(std::iter::once(&config.host).chain(&config.hosts).cloned());
         names.sort();
         names.dedup();
-        let made =
-            make(names).map_err(|error| Error::Internal(format!("no certificate can be made: {error}")))?;
-        // The key first: a certificate without its key would stop the next start.
-        for (path, text) in [(&key, made.1), (&certificate, made.0)] {
-            private::write(path, text.as_bytes()).map_err(|error| unread(path, &error))?;
+        let failed = |error: rcgen::Error| Error::Internal(format!("no certificate can be made: {error}"));
+        // The key first, and one that is there is taken: so a start that was cut off between the two is made good.
+        if !key.exists() {
+            let made = rcgen::KeyPair::generate().map_err(failed)?;
+            private::write(&key, made.serialize_pem().as_bytes()).map_err(|error| unread(&key, &error))?;
         }
+        let text = Secret::new(fs::read_to_string(&key).map_err(|error| unread(&key, &error))?);
+        let made =
+            rcgen::KeyPair::from_pem(text.expose()).and_then(|key| make(names, &key)).map_err(failed)?;
+        private::write(&certificate, made.as_bytes()).map_err(|error| unread(&certificate, &error))?;
     }
     pair(&certificate, &key)
 }
 
-fn make(names: Vec<String>) -> Result<(String, String), rcgen::Error> {
-    let key = rcgen::KeyPair::generate()?;
+fn make(names: Vec<String>, key: &rcgen::KeyPair) -> Result<String, rcgen::Error> {
     let mut params = rcgen::CertificateParams::new(names)?;
     params.distinguished_name.push(rcgen::DnType::CommonName, "lastkeyd");
     let now = jiff::Zoned::now();
@@ -94,8 +98,7 @@ fn make(names: Vec<String>) -> Result<(String, String), rcgen::Error> {
     // From yesterday, for clients whose clock is slow.
     params.not_before = day(&now.saturating_sub(jiff::Span::new().days(1)));
     params.not_after = day(&now.saturating_add(jiff::Span::new().days(OWN_DAYS)));
-    let certificate = params.self_signed(&key)?;
-    Ok((certificate.pem(), key.serialize_pem()))
+    Ok(params.self_signed(key)?.pem())
 }
 
 fn pair(certificate: &Path, key: &Path) -> Result<Pair, Error> {
@@ -209,4 +212,28 @@ pub fn no_listener(address: std::net::SocketAddr, error: &io::Error) -> Error {
         _ => "",
     };
     Error::Internal(format!("cannot listen at {address} ({error}){hint}"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::cli::Options;
+
+    #[test]
+    fn a_start_that_was_cut_off_after_the_key_is_made_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options { data: Some(folder.path().to_owned()), ..Options::default() };
+        let config = Config::new(options).unwrap();
+        let (first, _) = own(&config).unwrap();
+        let (again, _) = own(&config).unwrap();
+        assert_eq!(first, again);
+        let key = fs::read(folder.path().join("tls.key")).unwrap();
+        fs::remove_file(folder.path().join("tls.crt")).unwrap();
+        let (chain, pair) = own(&config).unwrap();
+        assert_eq!(fs::read(folder.path().join("tls.key")).unwrap(), key);
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        server_config(chain, pair).unwrap();
+    }
 }

@@ -16,6 +16,8 @@ const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
 const LENGTH: usize = 8;
 /// How many devices may wait at once: more than any household has, or any helpdesk confirms in ten minutes.
 const WAITING_LIMIT: i64 = 1000;
+/// How many of them from one address, so that nobody takes all the places.
+const ADDRESS_LIMIT: i64 = 50;
 
 /// A device of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,7 +86,12 @@ pub async fn ask(
                     .await?;
                 let waiting: i64 =
                     sqlx::query_scalar("SELECT COUNT(*) FROM device_logins").fetch_one(&mut *tx).await?;
-                if waiting >= WAITING_LIMIT {
+                let from_there: i64 =
+                    sqlx::query_scalar("SELECT COUNT(*) FROM device_logins WHERE address = $1")
+                        .bind(address.clone())
+                        .fetch_one(&mut *tx)
+                        .await?;
+                if waiting >= WAITING_LIMIT || from_there >= ADDRESS_LIMIT {
                     return Err(Error::TooMany(u64::try_from(CODE_LIFETIME).unwrap_or_default()));
                 }
                 let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM devices WHERE public_key = $1")
@@ -354,6 +361,18 @@ mod tests {
         refuse(&store, &account, &id).await.unwrap();
         assert_eq!(login(&store, &id, [7; 32]).await.unwrap(), Login::Refused);
         assert!(matches!(confirm(&store, &account, &id).await, Err(Error::NotFound)));
+    }
+
+    #[tokio::test]
+    async fn nobody_takes_all_the_places() {
+        let (_folder, App { store, .. }, _) = app().await;
+        for number in 0..ADDRESS_LIMIT {
+            let key = [u8::try_from(number).unwrap(); 32];
+            ask(&store, "laptop", key, "192.0.2.1").await.unwrap();
+        }
+        let refused = ask(&store, "laptop", [200; 32], "192.0.2.1").await;
+        assert!(matches!(refused, Err(Error::TooMany(_))));
+        ask(&store, "laptop", [200; 32], "192.0.2.2").await.unwrap();
     }
 
     #[test]

@@ -49,8 +49,7 @@ async fn send(router: &Router, request: Request<Body>) -> Answer {
 }
 
 /// A request as a browser makes it from a page of ours.
-fn browser(method: &Method, path: &str, form: &str) -> axum::http::request::Builder {
-    let _ = form;
+fn browser(method: &Method, path: &str) -> axum::http::request::Builder {
     Request::builder()
         .method(method)
         .uri(path)
@@ -66,8 +65,7 @@ impl Person {
         let code = portal::invite(app, 60).await.unwrap();
         let form =
             url_encoded(&[("invitation", &code), ("name", name), ("new", PASSWORD), ("again", PASSWORD)]);
-        let request =
-            browser(&Method::POST, "/welcome/account", &form).body(Body::from(form.clone())).unwrap();
+        let request = browser(&Method::POST, "/welcome/account").body(Body::from(form.clone())).unwrap();
         let answer = send(&router, request).await;
         assert_eq!(answer.status, StatusCode::OK, "{}", answer.text);
         let cookie = answer.headers[header::SET_COOKIE].to_str().unwrap();
@@ -77,7 +75,7 @@ impl Person {
     }
 
     async fn ask(&self, method: &Method, path: &str, form: &str) -> Answer {
-        let request = browser(method, path, form).header(header::COOKIE, &self.cookie);
+        let request = browser(method, path).header(header::COOKIE, &self.cookie);
         send(&self.router, request.body(Body::from(form.to_owned())).unwrap()).await
     }
 }
@@ -124,7 +122,7 @@ async fn nobody_gets_further_than_the_table_says() {
     for Route { method, path, access, .. } in routes::all() {
         let target = filled(path, &"0".repeat(64));
         let what = format!("{method} {target}");
-        let nobody = send(&ada.router, browser(&method, &target, "").body(Body::empty()).unwrap()).await;
+        let nobody = send(&ada.router, browser(&method, &target).body(Body::empty()).unwrap()).await;
         let person = ada.ask(&method, &target, "").await;
         let signed = signed(&key, &id, &method, &target);
         let device = send(&ada.router, signed.body(Body::empty()).unwrap()).await;
@@ -178,7 +176,7 @@ fn signed(key: &DeviceKey, id: &str, method: &Method, target: &str) -> axum::htt
     getrandom::fill(&mut nonce).unwrap();
     let request = SignedRequest { method: method.as_str(), authority: "localhost:4848", target, body: b"" };
     let headers = signature::sign(key, id, &request, now(), nonce);
-    browser(method, target, "")
+    browser(method, target)
         .header("content-digest", headers.content_digest)
         .header("signature-input", headers.signature_input)
         .header("signature", headers.signature)
