@@ -4,24 +4,21 @@ use account::wire::DeviceLoginState;
 use account::{Login, Trust, presented};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use lastkey_tests::browser::{DESKTOP, browser};
 use lastkey_tests::judges::{Device, schemathesis};
 use lastkey_tests::lastkeyd::Lastkeyd;
 use lastkey_tests::said::Said;
 
-use crate::person::Person;
+use crate::visitor::Visitor;
 
 #[test]
 fn schemathesis_finds_nothing_in_what_the_document_says() {
     let server = Lastkeyd::start(&[]);
-    let Some(browser) = browser(&[(&server.host(), &server.fingerprint())]) else { return };
-    let mut ada = Person::new(browser.page(DESKTOP), "Ada", "four words that nobody guesses");
-    ada.page.open(&server.welcome());
-    ada.make_account();
+    let mut ada = Visitor::new(&server);
+    ada.make_account(&server, "Ada");
     let address = server.url("").parse().unwrap();
     let trust = Trust::Pinned(presented(&address).unwrap());
     let mut login = Login::begin(address, trust, "judge").unwrap();
-    ada.let_in(login.code().0, |_| {});
+    ada.confirm(login.code().0);
     assert!(matches!(login.state().unwrap(), DeviceLoginState::Confirmed { .. }));
     let (about, key) = login.finish();
     let document = Said::of(server.command(&["openapi"])).exits(0).out.clone();

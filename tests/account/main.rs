@@ -4,9 +4,12 @@
 
 mod abuse;
 mod acme;
+mod certificates;
+mod crash;
 mod document;
 mod export;
 mod person;
 mod stolen;
 mod story;
 mod visitor;
+mod webhooks;

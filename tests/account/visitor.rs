@@ -85,10 +85,15 @@ impl Visitor {
     /// Lets a computer in.
     pub fn let_in(&mut self, computer: &Computer, server: &Lastkeyd) {
         let login = computer.log_in(server);
-        let page = self.post("/devices/code", &[("code", login.code())]);
+        self.confirm(login.code());
+        login.wait();
+    }
+
+    /// Lets the device in that shows a code.
+    pub fn confirm(&mut self, code: &str) {
+        let page = self.post("/devices/code", &[("code", code)]);
         let id = between(&page.text(), "name=\"id\" value=\"", "\"").to_owned();
         assert_eq!(self.post("/devices/confirm", &[("id", &id)]).status, 303);
-        login.wait();
     }
 
     /// Returns the ID of the first record in the list.

@@ -112,9 +112,32 @@ async fn a_backup_that_is_damaged_leaves_the_database_empty(place: Place) {
         assert!(refused.contains("backup"), "{refused}");
         sound(&empty, 0).await;
         assert!(empty.records("a", None, None, 9).await.unwrap().records.is_empty());
+        // Nor is anything left of a file that was made for it.
+        let new = Place::sqlite();
+        restore(&new.database(), &file).await.unwrap_err();
+        assert_eq!(fs::read_dir(new.folder.path()).unwrap().count(), 0);
     }
     fs::write(&file, &bytes).unwrap();
     restore(&url, &file).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_backup_that_fails_leaves_nothing_behind() {
+    let place = Place::sqlite();
+    let url = place.database();
+    let store = open(&url).await.unwrap();
+    add_account(&store, "a", "laptop").await;
+    for number in 0..50 {
+        add(&store, number).await;
+    }
+    store.close().await;
+    let database = place.folder.path().join("keys 0.db");
+    let store = open(&url).await.unwrap();
+    let half = fs::metadata(&database).unwrap().len() / 2;
+    fs::OpenOptions::new().write(true).open(&database).unwrap().set_len(half).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    backup(&store, &folder.path().join("backup")).await.unwrap_err();
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 async fn a_backup_is_of_one_moment(place: Place) {

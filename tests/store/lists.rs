@@ -1,6 +1,6 @@
 //! What an account sees.
 
-use account::wire::{CheckedIn, DriveState, RecordKind};
+use account::wire::{CheckedIn, DriveState, Protection, RecordKind};
 use lastkeyd::error::Error;
 use lastkeyd::store::{Protector, Store, check_in, now};
 
@@ -142,7 +142,7 @@ fn drive(volume: &str, keys: &[u32]) -> DriveState {
     DriveState {
         volume: volume.to_owned(),
         drive: "C:".to_owned(),
-        protection: "on".to_owned(),
+        protection: Protection::On,
         key_ids: keys.iter().map(|&number| key_id(number)).collect(),
     }
 }

@@ -20,6 +20,7 @@ pub struct Lastkeyd {
     folder: TempDir,
     port: u16,
     options: Vec<String>,
+    trusted: Option<PathBuf>,
     server: Option<Child>,
 }
 
@@ -43,9 +44,19 @@ impl Lastkeyd {
     pub fn start_at(port: u16, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let options = options.iter().map(|&option| option.to_owned()).collect();
-        let mut lastkeyd = Self { folder, port, options, server: None };
+        let mut lastkeyd = Self { folder, port, options, trusted: None, server: None };
         lastkeyd.start_again();
         lastkeyd
+    }
+
+    /// Lets it have other options when it is started again.
+    pub fn set_options(&mut self, options: &[&str]) {
+        self.options = options.iter().map(|&option| option.to_owned()).collect();
+    }
+
+    /// Lets it trust the certificates of a file, instead of the system's, when it is started again.
+    pub fn trust(&mut self, certificates: &Path) {
+        self.trusted = Some(certificates.to_owned());
     }
 
     /// Starts it after [`Lastkeyd::kill`] or [`Lastkeyd::end`], on the same folder and port, and waits until it
@@ -65,6 +76,9 @@ impl Lastkeyd {
             .stdin(Stdio::null())
             .stdout(output("said"))
             .stderr(log);
+        if let Some(trusted) = &self.trusted {
+            command.env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR");
+        }
         let mut server = command.spawn().expect("lastkeyd");
         let until = Instant::now() + PATIENCE;
         // It listens before it has greeted; the greeting ends with an empty line.

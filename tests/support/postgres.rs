@@ -100,6 +100,22 @@ impl Postgres {
         }
     }
 
+    /// Kills one of the processes that serve clients: which, the number says. The server ends the others, and recovers
+    /// by itself.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn kill_one(&self, number: usize) {
+        let mut serving = children(self.server.as_ref().expect("a server that runs").id());
+        // They call themselves `postgres: USER DATABASE [local] idle`.
+        serving.retain(|child| {
+            fs::read_to_string(format!("/proc/{child}/cmdline")).is_ok_and(|title| title.contains("[local]"))
+        });
+        if let Some(&child) = serving.get(number.checked_rem(serving.len()).unwrap_or(0)) {
+            signal(child, Signal::KILL);
+        }
+    }
+
     /// Starts it again, and waits until it has recovered.
     ///
     /// # Panics

@@ -1,19 +1,23 @@
 //! The server's audit log, as a device watches it: it remembers the last checkpoint it saw, and whatever comes later
 //! must grow out of that.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
-use tlog::{Checkpoint, Hash, NoteVerifier, verify_consistency, verify_inclusion};
+use tlog::{Checkpoint, Hash, NoteVerifier, leaf_hash, verify_consistency, verify_inclusion};
 
 use crate::client::ClientError;
+use crate::place::About;
 use crate::record;
 use crate::wire::{Consistency, Receipt};
 
 /// A proof is never longer: one hash for each level of the largest tree, and one.
 const PATH_LIMIT: usize = 65;
+/// An entry of a record is never longer, in bytes.
+const ENTRY_LIMIT: usize = 4096;
 
 /// The log is not what it was: something that was done was taken back, or is told to others otherwise. It is the
 /// evidence at once: both checkpoints are signed by the server.
@@ -43,6 +47,21 @@ impl fmt::Display for Alarm {
     }
 }
 
+/// What the log says of a record, as far as it is looked at.
+#[derive(Deserialize)]
+struct Entry<'e> {
+    #[serde(borrow)]
+    act: Cow<'e, str>,
+    #[serde(borrow)]
+    outcome: Cow<'e, str>,
+    #[serde(borrow)]
+    account: Option<Cow<'e, str>>,
+    #[serde(borrow)]
+    device: Option<Cow<'e, str>>,
+    #[serde(borrow)]
+    record: Option<Cow<'e, str>>,
+}
+
 /// What a device knows of a log.
 pub(crate) struct Log<'a> {
     pub server: String,
@@ -54,9 +73,16 @@ pub(crate) struct Log<'a> {
 }
 
 impl Log<'_> {
-    /// Checks that a receipt is of these bytes, and that its entry is in the log that its checkpoint is of. That this
-    /// log grows out of the one that was seen before, [`Self::grow`] checks.
-    pub fn check_receipt(&self, receipt: &Receipt, id: &[u8; 32], length: u64) -> Result<(), ClientError> {
+    /// Checks that a receipt is of these bytes, that its entry says that this device has added them to this account,
+    /// and that the entry is in the log that its checkpoint is of. That this log grows out of the one that was seen
+    /// before, [`Self::grow`] checks.
+    pub fn check_receipt(
+        &self,
+        receipt: &Receipt,
+        id: &[u8; 32],
+        length: u64,
+        about: &About,
+    ) -> Result<(), ClientError> {
         let wrong = |why: &str| Err(ClientError::Receipt(why.to_owned()));
         if receipt.record != hex(id) {
             return wrong("the server keeps other bytes");
@@ -69,6 +95,18 @@ impl Log<'_> {
         let (Some(hash), Some(path)) = (hash(&inclusion.hash), hashes(&inclusion.path)) else {
             return wrong("its proof is malformed");
         };
+        if receipt.entry.len() > ENTRY_LIMIT || leaf_hash(receipt.entry.as_bytes()) != hash {
+            return wrong("its entry is not the one that it proves");
+        }
+        let said = |entry: &Entry<'_>| {
+            (entry.act == "record.add" && entry.outcome == "done")
+                && entry.record.as_deref() == Some(hex(id).as_str())
+                && entry.device.as_deref() == Some(about.device.as_str())
+                && entry.account.as_deref() == Some(about.account_id.as_str())
+        };
+        if !serde_json::from_str(&receipt.entry).is_ok_and(|entry| said(&entry)) {
+            return wrong("its entry does not say that this device has added this record to this account");
+        }
         match verify_inclusion(&hash, inclusion.leaf, checkpoint.size, &path, &checkpoint.root) {
             Ok(()) => Ok(()),
             Err(error) => wrong(&format!("it is not in the audit log: {error}")),

@@ -64,6 +64,8 @@ pub struct About {
     pub server: String,
     /// The account's name there.
     pub account: String,
+    /// The account's ID there.
+    pub account_id: String,
     /// The device's ID there.
     pub device: String,
     /// What the device calls itself.
@@ -210,6 +212,7 @@ impl About {
             format: FORMAT,
             server: server.to_string(),
             account: String::new(),
+            account_id: String::new(),
             device: String::new(),
             device_name: String::new(),
             log_key: log_key.to_owned(),

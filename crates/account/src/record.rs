@@ -24,6 +24,8 @@
 //! What a server says of a record beside it, it could say of another: [`Record::agrees_with`] compares it with what
 //! is inside.
 
+mod text;
+
 use std::borrow::Cow;
 use std::fmt;
 
@@ -34,10 +36,10 @@ use jiff::Timestamp;
 use recovery_key::bek::Bek;
 use recovery_key::{KeyId, RecoveryPassword, Secret};
 use sealed::{Opener, Seal, SealError};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
+use self::text::{Text, Version};
 use crate::wire::{NewRecord, RecordKind, SEALED_LIMIT};
 
 const FORMAT: u32 = 1;
@@ -334,84 +336,6 @@ pub fn id(sealed: &[u8]) -> [u8; 32] {
 
 fn guid(id: Uuid) -> String {
     id.to_string().to_uppercase()
-}
-
-#[derive(Deserialize)]
-struct Version {
-    format: u32,
-}
-
-/// The document. What is secret is borrowed, so that it is nowhere twice. The key ID stands right before the digits,
-/// where whoever reads keys in texts looks for it.
-#[derive(Serialize, Deserialize)]
-struct Text<'a> {
-    format: u32,
-    kind: RecordKind,
-    #[serde(borrow)]
-    account: Cow<'a, str>,
-    #[serde(borrow)]
-    device: Cow<'a, str>,
-    #[serde(borrow)]
-    device_name: Cow<'a, str>,
-    #[serde(borrow)]
-    drive: Cow<'a, str>,
-    #[serde(borrow)]
-    volume: Cow<'a, str>,
-    #[serde(borrow)]
-    made: Cow<'a, str>,
-    #[serde(borrow)]
-    proven: Cow<'a, str>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    key_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    recovery_key: Option<&'a str>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    capsule: Option<Cow<'a, str>>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    external_key: Option<&'a str>,
-    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    snapshot: Option<Cow<'a, str>>,
-}
-
-impl Text<'_> {
-    fn content(&self, volume: Uuid) -> Result<Content> {
-        let malformed = RecordError::Malformed;
-        let fields = [
-            self.recovery_key.is_some(),
-            self.capsule.is_some(),
-            self.external_key.is_some(),
-            self.snapshot.is_some(),
-        ];
-        let expected = match self.kind {
-            RecordKind::RecoveryKey => [true, true, false, false],
-            RecordKind::ExternalKey => [false, false, true, false],
-            RecordKind::Snapshot => [false, false, false, true],
-        };
-        if fields != expected {
-            return Err(malformed("it does not have just the fields of its kind"));
-        }
-        let bytes =
-            |text: Option<&str>| STANDARD.decode(text.unwrap_or_default()).map_err(|_| malformed("Base64"));
-        Ok(match self.kind {
-            RecordKind::RecoveryKey => Content::RecoveryKey {
-                password: RecoveryPassword::parse(self.recovery_key.unwrap_or_default())
-                    .map_err(|_| malformed("the digits are no recovery key"))?,
-                capsule: Capsule::parse(&bytes(self.capsule.as_deref())?)
-                    .map_err(|_| malformed("the capsule is none"))?,
-            },
-            RecordKind::ExternalKey => {
-                let file = Secret::new(bytes(self.external_key)?);
-                let bek =
-                    Bek::parse(file.expose()).map_err(|_| malformed("the external key file is none"))?;
-                Content::ExternalKey(bek)
-            }
-            RecordKind::Snapshot => {
-                let snapshot = Snapshot::parse(&bytes(self.snapshot.as_deref())?).ok();
-                let own = snapshot.filter(|snapshot| snapshot.volume() == volume);
-                Content::Snapshot(own.ok_or(malformed("the snapshot is not the drive's"))?)
-            }
-        })
-    }
 }
 
 impl fmt::Display for RecordKind {

@@ -72,12 +72,13 @@ impl Login {
     pub fn state(&mut self) -> Result<DeviceLoginState> {
         let target = format!("/api/v1/device-logins/{}", in_path(&self.waits.id));
         let state = self.client.get(&target, Some(Signer { key: &self.key, keyid: &self.keyid }))?;
-        if let DeviceLoginState::Confirmed { device, account, recipients } = &state {
+        if let DeviceLoginState::Confirmed { device, account, account_id, recipients } = &state {
             if !is_key_id(device) {
                 return Err(self.client.strange("the device's ID is none".to_owned()));
             }
             self.about.device.clone_from(device);
             self.about.account = one_line(account);
+            self.about.account_id = one_line(account_id);
             self.about.recipients = shown(recipients);
         }
         Ok(state)
@@ -207,17 +208,14 @@ impl Session {
     /// Checks a receipt, and that the log only grew. What is wrong with the log is kept as evidence.
     fn believe(&self, receipt: &Receipt, id: &[u8; 32], length: u64) -> Result<()> {
         let last = self.account.checkpoint()?;
-        let log = Log {
-            server: self.account.about().server.clone(),
-            log_key: &self.account.about().log_key,
-            last: last.as_deref(),
-            now: now(),
-        };
+        let about = self.account.about();
+        let log =
+            Log { server: about.server.clone(), log_key: &about.log_key, last: last.as_deref(), now: now() };
         let prove = |from: u64, to: u64| -> Result<Consistency> {
             self.client.get(&format!("/api/v1/audit/consistency?from={from}&to={to}"), None)
         };
         let note = &receipt.inclusion.checkpoint;
-        let checked = log.check_receipt(receipt, id, length).and_then(|()| log.grow(note, prove));
+        let checked = log.check_receipt(receipt, id, length, about).and_then(|()| log.grow(note, prove));
         match checked {
             Ok(true) => Ok(self.account.keep_checkpoint(note)?),
             Ok(false) => Ok(()),

@@ -23,7 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub enum Trust {
     /// By the certificate authorities that this computer trusts.
     System,
-    /// By its own certificate (DER), which a person has compared. No other is taken.
+    /// By its own certificate (DER), which a person has compared. No other is taken but what its key has signed: the
+    /// certificate that the same server has made anew.
     Pinned(Vec<u8>),
 }
 

@@ -12,10 +12,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use recovery_key::Secret;
-use stand_in::{Answer, Asked, StandIn, TestLog, problem};
+use stand_in::{Answer, Asked, SEALED, StandIn, TestLog, entry, problem};
 use tempfile::TempDir;
-
-const SEALED: &[u8] = b"a sealed record";
 
 fn key() -> DeviceKey {
     DeviceKey::from_bytes(&Secret::new([7; 32]))
@@ -46,6 +44,7 @@ fn signed_in(url: &str, trust: &Trust, log_key: &str) -> (TempDir, Account) {
     let folder = tempfile::tempdir().expect("a folder");
     let mut about = About::new(&url.parse().expect("a server"), trust, log_key);
     about.account = "ada".to_owned();
+    about.account_id = "account-1".to_owned();
     about.device = "device-1".to_owned();
     about.recipients = vec![recipient("ada")];
     let accounts = Accounts::at(folder.path().join("accounts"));
@@ -184,11 +183,13 @@ fn what_a_server_says_is_one_harmless_line() {
 
 #[test]
 fn a_receipt_for_something_else_is_none() {
-    let changes: [fn(&mut Receipt); 6] = [
+    let changes: [fn(&mut Receipt); 8] = [
         |receipt| receipt.record = "00".repeat(32),
         |receipt| receipt.length += 1,
         |receipt| receipt.inclusion.leaf = 0,
         |receipt| receipt.inclusion.hash = STANDARD.encode([1; 32]),
+        |receipt| receipt.entry.push(' '),
+        |receipt| receipt.entry = entry("start").to_string(),
         |receipt| receipt.inclusion.path.clear(),
         |receipt| receipt.inclusion.path = vec![STANDARD.encode([1; 32]); 1000],
     ];
@@ -205,6 +206,40 @@ fn a_receipt_for_something_else_is_none() {
         let error = session.deliver(&record()).expect_err("no receipt");
         assert!(matches!(error, ClientError::Receipt(_)), "{n}: {error}");
         assert_eq!((waits(&session), session.account().kept().expect("read").len()), (1, 0));
+    }
+}
+
+/// All that such a receipt says of itself is true: it is of the bytes, its entry is in the log, the log has grown.
+#[test]
+fn a_receipt_that_proves_another_entry_of_the_log_is_found_out() {
+    let changed = |field: &str, value: serde_json::Value| {
+        let mut entry = entry("salt");
+        entry[field] = value;
+        entry.to_string()
+    };
+    for other in [
+        changed("act", "check-in".into()),
+        changed("outcome", "refused: wrong password".into()),
+        changed("account", "account-2".into()),
+        changed("account", serde_json::Value::Null),
+        changed("device", "device-2".into()),
+        changed("record", "00".repeat(32).into()),
+        changed("record", serde_json::Value::Null),
+        changed("detail", "x".repeat(5000).into()),
+        "not JSON".to_owned(),
+    ] {
+        let log = Arc::new(Mutex::new(TestLog::new(1, &["record"])));
+        let server = StandIn::start(keeps(&log));
+        let (_folder, account) = account(&server, &log.lock().expect("the log").key());
+        let session = session(account);
+        let kept = session.deliver(&record()).expect("its own entry is taken");
+        session.account().wait(record()).expect("it waits");
+        log.lock().expect("the log").push_entry(other.clone());
+        for error in [session.deliver(&record()), session.check(&kept).map(|_| kept.clone())] {
+            let error = error.expect_err("another entry");
+            assert!(matches!(&error, ClientError::Receipt(why) if why.contains("entry")), "{other}: {error}");
+        }
+        assert_eq!(waits(&session), 1);
     }
 }
 

@@ -69,8 +69,8 @@ pub fn document() -> String {
 /// Takes a name that people are shown: something, not too long, in one line.
 fn name<'n>(what: &str, name: &'n str, limit: usize) -> Result<&'n str, Error> {
     let name = name.trim();
-    if name.is_empty() || name.len() > limit || name.chars().any(char::is_control) {
-        return Err(Error::Invalid(format!("{what} is a line of text of 1 to {limit} bytes")));
+    if name.is_empty() || name.chars().count() > limit || name.chars().any(char::is_control) {
+        return Err(Error::Invalid(format!("{what} is a line of text of 1 to {limit} characters")));
     }
     Ok(name)
 }

@@ -40,8 +40,9 @@ impl Ways {
         let settings = ureq::Agent::config_builder()
             .timeout_global(Some(TIME_LIMIT))
             .max_redirects(0)
-            .https_only(!config.private_webhooks)
+            .https_only(true)
             .proxy(None)
+            .user_agent(concat!("lastkeyd/", env!("CARGO_PKG_VERSION")))
             .tls_config(ureq::tls::TlsConfig::builder().root_certs(roots).build())
             .build();
         let resolver = Elsewhere { private: config.private_webhooks, inner: DefaultResolver::default() };

@@ -8,6 +8,7 @@ mod export;
 mod history;
 mod home;
 mod key;
+mod one_time;
 mod page;
 mod passkeys;
 mod recipients;
@@ -47,9 +48,9 @@ pub fn routes() -> Vec<Route> {
         Route::post("/devices/revoke", SignedIn, post(devices::revoke)),
         Route::get("/account", SignedIn, get(account::show)),
         Route::post("/account/password", SignedIn, post(account::password)),
-        Route::post("/account/one-time", SignedIn, post(account::one_time)),
-        Route::post("/account/one-time/confirm", SignedIn, post(account::confirm_one_time)),
-        Route::post("/account/one-time/remove", SignedIn, post(account::remove_one_time)),
+        Route::post("/account/one-time", SignedIn, post(one_time::show)),
+        Route::post("/account/one-time/confirm", SignedIn, post(one_time::confirm)),
+        Route::post("/account/one-time/remove", SignedIn, post(one_time::remove)),
         Route::post("/account/code", SignedIn, post(account::code)),
         Route::post("/account/notices", SignedIn, post(account::notices)),
         Route::post("/account/sessions/end", SignedIn, post(account::end_session)),
@@ -58,6 +59,7 @@ pub fn routes() -> Vec<Route> {
         Route::post("/account/passkeys/remove", SignedIn, post(passkeys::remove)),
         Route::post("/account/recipients/add", SignedIn, post(recipients::add)),
         Route::post("/account/recipients/remove", SignedIn, post(recipients::remove)),
+        Route::post("/account/recipients/seal", SignedIn, post(recipients::seal)),
         Route::post("/account/export", SignedIn, post(export::export)),
         Route::post("/account/delete", SignedIn, post(danger::delete)),
         Route::get("/history", SignedIn, get(history::show)),

@@ -57,7 +57,7 @@ pub async fn account(app: &App, name: &str) -> String {
 /// Lets a device into an account, and returns its key and its ID.
 pub async fn device(app: &App, account: &str) -> (DeviceKey, String) {
     let key = DeviceKey::generate().unwrap();
-    let (_, code, _) = devices::ask(&app.store, "laptop", key.public(), "127.0.0.1").await.unwrap();
+    let (_, code, _) = devices::ask(&app.store, "laptop", key.public(), "127.0.0.1", None).await.unwrap();
     let waiting = devices::waiting(&app.store, &code).await.unwrap();
     (key, devices::confirm(&app.store, account, &waiting.id).await.unwrap())
 }

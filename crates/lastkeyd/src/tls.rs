@@ -9,9 +9,10 @@ use std::time::{Duration, SystemTime};
 use axum_server::tls_rustls::RustlsConfig;
 use futures_util::StreamExt;
 use recovery_key::Secret;
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::ServerConfig;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ParsedCertificate, ServerConfig};
 use rustls_acme::AcmeConfig;
 use rustls_acme::caches::DirCache;
 use sha2::{Digest, Sha256};
@@ -21,9 +22,9 @@ use crate::error::Error;
 use crate::store::private;
 
 /// How often files are looked at for a newer certificate.
-const LOOK: Duration = Duration::from_secs(60);
-/// How long the server's own certificate is good for: clients keep this one and no other, so a new one is a new
-/// server to them.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long the server's own certificate is good for. Clients keep it, and take besides it what its key has signed: one
+/// that was made anew with the same key.
 const OWN_DAYS: i64 = 3650;
 
 /// What connections are secured with.
@@ -65,14 +66,16 @@ fn fingerprint(certificate: &[u8]) -> String {
 
 type Pair = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-/// Reads the server's own certificate, or makes one that has all its names in it.
+/// Reads the server's own certificate, or makes one that has all its names in it: with the same key as before where the
+/// server was given a new name, so that devices that are logged in go on.
 fn own(config: &Config) -> Result<Pair, Error> {
     let (certificate, key) = (config.data.join("tls.crt"), config.data.join("tls.key"));
-    if !certificate.exists() {
-        let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
-        names.extend(std::iter::once(&config.host).chain(&config.hosts).cloned());
-        names.sort();
-        names.dedup();
+    let mut names: Vec<String> = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+    names.extend(std::iter::once(&config.host).chain(&config.hosts).map(|name| bare(name).to_owned()));
+    names.sort();
+    names.dedup();
+    let there = certificate.exists();
+    if !there || !has_names(&certificate, &names)? {
         let failed = |error: rcgen::Error| Error::Internal(format!("no certificate can be made: {error}"));
         // The key first, and one that is there is taken: so a start that was cut off between the two is made good.
         if !key.exists() {
@@ -82,9 +85,26 @@ fn own(config: &Config) -> Result<Pair, Error> {
         let text = Secret::new(fs::read_to_string(&key).map_err(|error| unread(&key, &error))?);
         let made =
             rcgen::KeyPair::from_pem(text.expose()).and_then(|key| make(names, &key)).map_err(failed)?;
-        private::write(&certificate, made.as_bytes()).map_err(|error| unread(&certificate, &error))?;
+        private::replace(&certificate, made.as_bytes()).map_err(|error| unread(&certificate, &error))?;
+        if there {
+            tracing::warn!("the server's own certificate was made anew, with the names that it has now");
+        }
     }
     pair(&certificate, &key)
+}
+
+/// Returns an address of IPv6 without the brackets that it has in URLs.
+fn bare(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
+/// Returns whether a certificate is for all of these names.
+fn has_names(path: &Path, names: &[String]) -> Result<bool, Error> {
+    let certificate = CertificateDer::from_pem_file(path).map_err(|error| unread(path, &error))?;
+    let parsed = ParsedCertificate::try_from(&certificate).map_err(|error| unread(path, &error))?;
+    // A name that no certificate can be for is not missing in this one.
+    let mut names = names.iter().filter_map(|name| ServerName::try_from(name.as_str()).ok());
+    Ok(names.all(|name| verify_server_name(&parsed, &name).is_ok()))
 }
 
 fn make(names: Vec<String>, key: &rcgen::KeyPair) -> Result<String, rcgen::Error> {
@@ -135,6 +155,7 @@ async fn watch(secured: RustlsConfig, certificate: PathBuf, key: PathBuf) {
     let changed = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).ok();
     let both = || -> [Option<SystemTime>; 2] { [changed(&certificate), changed(&key)] };
     let mut used = both();
+    let mut refused = used;
     loop {
         tokio::time::sleep(LOOK).await;
         let now = both();
@@ -147,7 +168,12 @@ async fn watch(secured: RustlsConfig, certificate: PathBuf, key: PathBuf) {
                 used = now;
                 tracing::info!("the renewed certificate is used");
             }
-            Err(error) => tracing::warn!(%error, "the certificate changed and is not used"),
+            // Said once of each change, and tried again: it may have been half written.
+            Err(error) if now != refused => {
+                tracing::warn!(%error, "the certificate changed and is not used");
+                refused = now;
+            }
+            Err(_) => {}
         }
     }
 }
@@ -235,5 +261,24 @@ mod tests {
         assert_eq!(fs::read(folder.path().join("tls.key")).unwrap(), key);
         let _ = rustls::crypto::ring::default_provider().install_default();
         server_config(chain, pair).unwrap();
+    }
+
+    #[test]
+    fn a_new_name_comes_into_the_certificate_and_the_key_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let named = |hosts: &[&str]| {
+            let hosts = hosts.iter().map(|&host| host.to_owned()).collect();
+            let options = Options { data: Some(folder.path().to_owned()), hosts, ..Options::default() };
+            own(&Config::new(options).unwrap()).unwrap()
+        };
+        let (first, first_key) = named(&[]);
+        let (second, key) = named(&["keys.example.org", "[fd00::1]", "192.0.2.1"]);
+        assert!(first != second && key == first_key);
+        assert_eq!(named(&["keys.example.org"]).0, second, "a name less is no reason");
+        let certificate = folder.path().join("tls.crt");
+        let has = |name: &str| has_names(&certificate, &[name.to_owned()]).unwrap();
+        assert!(["localhost", "keys.example.org", "192.0.2.1", "fd00::1"].into_iter().all(has));
+        assert!(!has("example.org"));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -12,6 +12,7 @@ fn about() -> About {
     let server = "https://localhost:4848".parse().expect("a server");
     let mut about = About::new(&server, &Trust::Pinned(vec![1, 2, 3]), "log+00000000+AQ==");
     about.account = "ada".to_owned();
+    about.account_id = "account-1".to_owned();
     about.recipients = vec![recipient("a")];
     about
 }
@@ -122,7 +123,7 @@ fn receipts_and_evidence_are_kept() {
     let (_folder, accounts) = accounts();
     let account = account(&accounts);
     let inclusion = Inclusion { leaf: 1, hash: String::new(), path: Vec::new(), checkpoint: String::new() };
-    let receipt = Receipt { record: hex(&[1; 32]), length: 3, uploaded: 9, inclusion };
+    let receipt = Receipt { record: hex(&[1; 32]), length: 3, uploaded: 9, entry: String::new(), inclusion };
     account.keep(&record(None, b"one"), b"one", receipt).expect("kept");
     let kept = account.kept().expect("read");
     assert_eq!((kept.len(), kept[0].length, kept[0].record.sealed.as_str()), (1, 3, ""));

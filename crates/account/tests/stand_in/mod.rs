@@ -13,7 +13,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use serde_json::{Value, json};
 use tlog::{Checkpoint, Edge, Hash, Node, NoteSigner, Plan};
+
+/// What is sealed of the one record that these tests have.
+pub const SEALED: &[u8] = b"a sealed record";
 
 /// What a request says.
 pub struct Asked {
@@ -127,21 +131,27 @@ pub struct TestLog {
     signer: NoteSigner,
     kept: HashMap<Node, Hash>,
     edge: Edge,
-    leaves: Vec<Hash>,
+    entries: Vec<String>,
 }
 
 impl TestLog {
     /// Makes a log with some entries. Logs of one key are one log as far as anybody can tell by their signatures.
     pub fn new(key: u8, entries: &[&str]) -> Self {
         let signer = NoteSigner::new("localhost/log", &[key; 32]).expect("a name");
-        let mut log = Self { signer, kept: HashMap::new(), edge: Edge::default(), leaves: Vec::new() };
+        let mut log = Self { signer, kept: HashMap::new(), edge: Edge::default(), entries: Vec::new() };
         entries.iter().for_each(|entry| log.push(entry));
         log
     }
 
-    pub fn push(&mut self, entry: &str) {
+    /// Adds an entry: that the device has added the record. Its salt makes it another than the rest.
+    pub fn push(&mut self, salt: &str) {
+        self.push_entry(entry(salt).to_string());
+    }
+
+    /// Adds an entry that says what a test wants.
+    pub fn push_entry(&mut self, entry: String) {
         let hash = tlog::leaf_hash(entry.as_bytes());
-        self.leaves.push(hash);
+        self.entries.push(entry);
         let kept = &mut self.kept;
         self.edge.push(hash, |node, hash| {
             kept.insert(node, hash);
@@ -153,7 +163,7 @@ impl TestLog {
     }
 
     pub fn size(&self) -> u64 {
-        self.leaves.len() as u64
+        self.entries.len() as u64
     }
 
     /// Gives a receipt for bytes, by the last entry.
@@ -162,14 +172,15 @@ impl TestLog {
         let path = Plan::inclusion(leaf, self.size()).expect("a leaf");
         let checkpoint =
             Checkpoint { origin: "localhost/log".to_owned(), size: self.size(), root: self.edge.root() };
-        let id = account::record::id(sealed).iter().map(|byte| format!("{byte:02x}")).collect();
+        let entry = self.entries[leaf as usize].clone();
         let inclusion = Inclusion {
             leaf,
-            hash: STANDARD.encode(self.leaves[leaf as usize]),
+            hash: STANDARD.encode(tlog::leaf_hash(entry.as_bytes())),
             path: self.encode(&path),
             checkpoint: checkpoint.sign(&self.signer),
         };
-        Receipt { record: id, length: sealed.len() as u64, uploaded: 1_763_900_000, inclusion }
+        let (record, length) = (id(sealed), sealed.len() as u64);
+        Receipt { record, length, uploaded: 1_763_900_000, entry, inclusion }
     }
 
     /// Answers what `/api/v1/audit/consistency?from=A&to=B` asks.
@@ -177,9 +188,7 @@ impl TestLog {
         let sizes: Vec<u64> = target.split(['=', '&']).filter_map(|part| part.parse().ok()).collect();
         let [from, to] = sizes[..] else { return (400, problem("invalid", 0)) };
         match Plan::consistency(from, to) {
-            Ok(plan) if to <= self.size() => {
-                (200, serde_json::json!({ "path": self.encode(&plan) }).to_string())
-            }
+            Ok(plan) if to <= self.size() => (200, json!({ "path": self.encode(&plan) }).to_string()),
             _ => (400, problem("invalid", 0)),
         }
     }
@@ -190,7 +199,19 @@ impl TestLog {
     }
 }
 
+/// What a log says of [`SEALED`].
+pub fn entry(salt: &str) -> Value {
+    json!({
+        "time": 1_763_900_000, "salt": salt, "act": "record.add", "outcome": "done", "account": "account-1",
+        "device": "device-1", "record": id(SEALED), "address": "192.0.2.1", "detail": null,
+    })
+}
+
+fn id(sealed: &[u8]) -> String {
+    account::record::id(sealed).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// What a server says that says no.
 pub fn problem(code: &str, now: i64) -> String {
-    serde_json::json!({ "code": code, "message": "as the test wants it", "now": now }).to_string()
+    json!({ "code": code, "message": "as the test wants it", "now": now }).to_string()
 }

@@ -17,8 +17,10 @@ use crate::error::Error;
 #[into_params(parameter_in = Query)]
 pub struct Sizes {
     /// The size of the checkpoint that was kept
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
     from: u64,
     /// The size of the newer one
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
     to: u64,
 }
 
@@ -28,6 +30,7 @@ pub struct Sizes {
 #[into_params(parameter_in = Query)]
 pub struct Leaf {
     /// Its place, from 0
+    #[param(maximum = 9_223_372_036_854_775_807_u64)]
     leaf: u64,
 }
 
@@ -45,7 +48,8 @@ pub async fn checkpoint(State(app): State<App>) -> Result<impl IntoResponse, Err
 #[utoipa::path(get, path = "/api/v1/audit/consistency", tag = "server", params(Sizes),
     responses(
         (status = 200, description = "The proof (RFC 6962)", body = Consistency),
-        (status = 400, description = "No such sizes", body = Problem),
+        (status = 400, description = "Not two sizes", body = Problem),
+        (status = 404, description = "The log was never of these sizes, in this order", body = Problem),
     ))]
 pub async fn consistency(
     State(app): State<App>,
@@ -59,7 +63,7 @@ pub async fn consistency(
 #[utoipa::path(get, path = "/api/v1/audit/inclusion", tag = "server", params(Leaf),
     responses(
         (status = 200, description = "The proof (RFC 6962), and the checkpoint that it is for", body = Inclusion),
-        (status = 400, description = "No such leaf", body = Problem),
+        (status = 400, description = "Not a number", body = Problem),
         (status = 404, description = "No such leaf", body = Problem),
     ))]
 pub async fn inclusion(

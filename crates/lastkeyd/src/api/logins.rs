@@ -1,6 +1,6 @@
 //! How a device comes to an account: it shows a short code, a person confirms it in the portal.
 
-use account::wire::{self, DeviceLogin, DeviceLoginState, NewDeviceLogin, Problem};
+use account::wire::{self, DeviceLogin, DeviceLoginState, NewDeviceLogin, Problem, text};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -27,13 +27,14 @@ use crate::store::devices::{self, Login};
     ))]
 pub async fn ask(
     State(app): State<App>,
-    FromStranger { public_key, from, body: Json(asked) }: FromStranger<Json<NewDeviceLogin>>,
+    FromStranger { public_key, nonce, from, body: Json(asked) }: FromStranger<Json<NewDeviceLogin>>,
 ) -> Result<(StatusCode, Json<DeviceLogin>), Error> {
     if STANDARD.decode(&asked.public_key).ok().as_deref() != Some(&public_key) {
         return Err(Error::Invalid("the key that signed is not the one in the body".to_owned()));
     }
     let name = super::name("the device's name", &asked.name, wire::NAME_LIMIT)?;
-    let (id, code, expires) = devices::ask(&app.store, name, public_key, &from.0.to_string()).await?;
+    let (id, code, expires) =
+        devices::ask(&app.store, name, public_key, &from.0.to_string(), Some(nonce)).await?;
     Ok((StatusCode::CREATED, Json(DeviceLogin { id, code, expires })))
 }
 
@@ -42,23 +43,27 @@ pub async fn ask(
 /// Signed with the same key.
 #[utoipa::path(get, path = "/api/v1/device-logins/{id}", tag = "device",
     security(("device" = [])),
-    params(("id" = String, Path, description = "The login's ID")),
+    params(("id" = text::Id, Path, description = "The login's ID")),
     responses(
         (status = 200, description = "How it stands", body = DeviceLoginState),
         (status = 400, description = "Not what it should be", body = Problem),
         (status = 401, description = "Not signed as it should be", body = Problem),
         (status = 404, description = "It is over, or another's", body = Problem),
+        (status = 429, description = "Asked too often", body = Problem),
     ))]
 pub async fn state(
     State(app): State<App>,
     Path(id): Path<String>,
-    FromStranger { public_key, .. }: FromStranger<()>,
+    FromStranger { public_key, nonce, .. }: FromStranger<()>,
 ) -> Result<Json<DeviceLoginState>, Error> {
-    Ok(Json(match devices::login(&app.store, &id, public_key).await? {
+    let login = devices::login(&app.store, &id, public_key).await?;
+    devices::take_nonce(&app.store, nonce).await?;
+    Ok(Json(match login {
         Login::Waiting => DeviceLoginState::Waiting,
         Login::Refused => DeviceLoginState::Refused,
         Login::Confirmed(device) => DeviceLoginState::Confirmed {
             account: recipients::account_name(&app.store, &device.account).await?,
+            account_id: device.account.clone(),
             recipients: recipients::list(&app.store, &device.account).await?,
             device: device.id,
         },

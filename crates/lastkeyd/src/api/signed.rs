@@ -35,10 +35,13 @@ pub struct FromDevice<T> {
     pub body: T,
 }
 
-/// A request of a device that nobody has let in yet. Its nonce is spent.
+/// A request of a device that nobody has let in yet. Its nonce is spent by what comes of it: a stranger who gets nothing
+/// leaves nothing behind, so that nobody fills the database.
 pub struct FromStranger<T> {
     /// The key that it shows and has signed with.
     pub public_key: [u8; 32],
+    /// What makes this request different from every other.
+    pub nonce: Nonce,
     /// From where.
     pub from: From,
     /// What is said.
@@ -120,15 +123,7 @@ impl<T: Body> FromRequest<App> for FromStranger<T> {
         let public_key: [u8; 32] = key.ok_or_else(|| unsigned(SignatureError::Key))?;
         heard.verify(&public_key)?;
         let (body, nonce, from) = (T::read(&heard.body)?, heard.nonce(), heard.from);
-        app.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    take_nonce(tx, &nonce).await?;
-                    Ok(((), Vec::new()))
-                })
-            })
-            .await?;
-        Ok(Self { public_key, from, body })
+        Ok(Self { public_key, nonce, from, body })
     }
 }
 
@@ -147,6 +142,11 @@ impl Heard {
         let authority = gate::authority(&request).map(|authority| authority.to_string()).unwrap_or_default();
         let (mut parts, body) = request.into_parts();
         let Ok(from) = From::from_request_parts(&mut parts, app).await;
+        // Before anything is refused: a connection whose request was not read to its end is closed, and what the device
+        // says on it next is lost.
+        let body = to_bytes(body, gate::BODY_LIMIT)
+            .await
+            .map_err(|_| Error::TooLarge("the body is larger than this takes".to_owned()))?;
         let field = |name| field(&parts.headers, name);
         let signed = Signed::parse(field("content-digest")?, field("signature-input")?, field("signature")?)
             .map_err(unsigned)?;
@@ -159,9 +159,6 @@ impl Heard {
             return Err(Error::Unauthorized("clock", why));
         }
         let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-        let body = to_bytes(body, gate::BODY_LIMIT)
-            .await
-            .map_err(|_| Error::TooLarge("the body is larger than this takes".to_owned()))?;
         Ok(Self { signed, method: parts.method.to_string(), authority, target, body, from })
     }
 

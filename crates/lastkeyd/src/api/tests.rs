@@ -1,7 +1,9 @@
 #![allow(clippy::unwrap_used)]
 
 use account::signature::{self, DeviceKey, Request as SignedRequest, SignedHeaders};
-use account::wire::{CheckIn, CheckedIn, DeviceLogin, DeviceLoginState, DriveState, Problem, Receipt};
+use account::wire::{
+    CheckIn, CheckedIn, DeviceLogin, DeviceLoginState, DriveState, Problem, Protection, Receipt,
+};
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode, header};
@@ -159,6 +161,54 @@ async fn what_was_said_once_cannot_be_said_again() {
 }
 
 #[tokio::test]
+async fn strangers_leave_nothing_behind_but_what_waits() {
+    let (_folder, app, _) = app().await;
+    let key = DeviceKey::generate().unwrap();
+    let mut stranger = Device { router: crate::routes::router(&app), id: STANDARD.encode(key.public()), key };
+    let nonces = async || -> i64 {
+        let count = sqlx::query_scalar("SELECT COUNT(*) FROM nonces");
+        count.fetch_one(app.store.readers()).await.unwrap()
+    };
+    let nowhere = format!("/api/v1/device-logins/{}", uuid::Uuid::new_v4());
+    assert_eq!(stranger.refused("GET", &nowhere, &Value::Null).await.0, StatusCode::NOT_FOUND);
+    let other = json!({ "name": "laptop", "public_key": STANDARD.encode([7; 32]) });
+    assert_eq!(stranger.refused("POST", "/api/v1/device-logins", &other).await.0, StatusCode::BAD_REQUEST);
+    assert_eq!(nonces().await, 0);
+
+    // What leads to something is heard once.
+    let own = json!({ "name": "laptop", "public_key": stranger.id });
+    let sent = stranger.sign("POST", "/api/v1/device-logins", &own, now());
+    let (status, login): (_, DeviceLogin) = stranger.send(&sent).await;
+    assert_eq!((status, nonces().await), (StatusCode::CREATED, 1));
+    let (_, again): (_, Problem) = stranger.send(&sent).await;
+    assert_eq!(again.code, "replay");
+    let target = format!("/api/v1/device-logins/{}", login.id);
+    let sent = stranger.sign("GET", &target, &Value::Null, now());
+    let (status, _): (_, Value) = stranger.send(&sent).await;
+    assert_eq!((status, nonces().await), (StatusCode::OK, 2));
+    let (_, again): (_, Problem) = stranger.send(&sent).await;
+    assert_eq!(again.code, "replay");
+
+    // And not without end.
+    let waiting = stranger.id.clone();
+    let spent = app.store.write(move |tx| {
+        Box::pin(async move {
+            for number in 0..1200_u32 {
+                let bytes = number.to_le_bytes().to_vec();
+                let nonce = crate::store::Nonce { device: waiting.clone(), bytes, expires: now() + 60 };
+                crate::store::take_nonce(tx, &nonce).await?;
+            }
+            Ok(((), Vec::new()))
+        })
+    });
+    spent.await.unwrap();
+    let refused = stranger.refused("GET", &target, &Value::Null).await;
+    assert_eq!(refused, (StatusCode::TOO_MANY_REQUESTS, "too-many".to_owned()));
+    stranger.id = "nobody".to_owned();
+    assert_eq!(stranger.refused("GET", &target, &Value::Null).await.0, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test]
 async fn what_was_changed_on_the_way_is_refused() {
     let (_folder, app, account) = app().await;
     let device = Device::of(&app, &account).await;
@@ -204,7 +254,7 @@ async fn a_check_in_says_what_is_missing_and_what_is_stale() {
         drives: vec![DriveState {
             volume: VOLUME.to_owned(),
             drive: "C:".to_owned(),
-            protection: "on".to_owned(),
+            protection: Protection::On,
             key_ids: vec![key_id.to_owned()],
         }],
     };

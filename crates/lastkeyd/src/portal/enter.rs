@@ -18,11 +18,12 @@ use crate::store::accounts::Account;
 use crate::store::openers::{Kind, Opener};
 use crate::store::sessions;
 
-/// What was looked for before signing in.
+/// What was looked for before signing in, and the page that was asked for.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Before {
     key: String,
+    to: String,
 }
 
 #[derive(Template)]
@@ -31,6 +32,7 @@ struct SignIn<'s> {
     notice: Option<&'s Notice>,
     name: &'s str,
     key: &'s str,
+    to: &'s str,
     passkeys: bool,
 }
 
@@ -41,6 +43,8 @@ pub struct Enter {
     name: String,
     #[serde(default)]
     key: String,
+    #[serde(default)]
+    to: String,
     #[serde(flatten)]
     shown: Shown,
 }
@@ -52,10 +56,11 @@ pub async fn show(
     Query(before): Query<Before>,
 ) -> Result<Response, Error> {
     if signed_in.is_some() {
-        return Ok(onward(&before.key));
+        return Ok(onward(&before.key, &before.to));
     }
     let passkeys = passkey::possible(&app.settings);
-    outside("Sign in", None, &SignIn { notice: None, name: "", key: &before.key, passkeys })
+    let Before { key, to } = &before;
+    outside("Sign in", None, &SignIn { notice: None, name: "", key, to, passkeys })
 }
 
 /// Lets somebody in.
@@ -68,7 +73,7 @@ pub async fn enter(
     match show::check(&app, Who::Named(&form.name), &form.shown, from, "sign-in").await {
         Ok(opened) => {
             let mut response =
-                if opened.opener.kind == Kind::Code { to("/account") } else { onward(&form.key) };
+                if opened.opener.kind == Kind::Code { to("/account") } else { onward(&form.key, &form.to) };
             let cookie = begin(&app, &opened.account, &opened.opener, from, &headers).await?;
             response.headers_mut().insert(header::SET_COOKIE, cookie);
             Ok(response)
@@ -76,7 +81,8 @@ pub async fn enter(
         Err(refused) => {
             let notice = Notice::refused(refused)?;
             let passkeys = passkey::possible(&app.settings);
-            let body = SignIn { notice: Some(&notice), name: &form.name, key: &form.key, passkeys };
+            let Enter { name, key, to, .. } = &form;
+            let body = SignIn { notice: Some(&notice), name, key, to, passkeys };
             outside("Sign in", Some(&notice), &body)
         }
     }
@@ -119,8 +125,11 @@ pub async fn leave(State(app): State<App>, From(from): From, signed_in: SignedIn
     Ok(response)
 }
 
-/// Goes where somebody was on the way to.
-fn onward(key: &str) -> Response {
+/// Goes where somebody was on the way to: to a page of ours, whatever the address says.
+fn onward(key: &str, page: &str) -> Response {
+    if session::RETURNS.contains(&page) {
+        return to(page);
+    }
     let key: String = key.chars().filter(|c| c.is_ascii_hexdigit() || *c == '-').take(40).collect();
     if key.is_empty() { to("/") } else { to(&format!("/?key={key}")) }
 }

@@ -1,11 +1,13 @@
 //! Who else can open an account's keys: the account of somebody who is trusted, or a key of age kept elsewhere.
 
 use std::net::IpAddr;
+use std::time::{Duration, Instant};
 
 use ::account::record::{Record, RecordError};
 use axum::Form;
 use axum::extract::State;
 use axum::response::Response;
+use futures_util::future::try_join_all;
 use serde::Deserialize;
 use sqlx::Row;
 
@@ -25,6 +27,10 @@ use crate::store::{Nonce, Stored, Upload, now, outbox};
 
 /// How many an account may have besides its own key.
 const LIMIT: usize = 10;
+/// How long one request seals anew: well below what a request may take, for the last records take time too.
+const PORTION: Duration = Duration::from_secs(12);
+/// How many records are added together: they share a commit.
+const TOGETHER: usize = 32;
 
 /// Somebody else who can open an account's keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,8 +118,8 @@ async fn try_add(app: &App, from: IpAddr, signed_in: &SignedIn, form: &Whom) -> 
             })
         })
         .await?;
-    let count = seal_anew(app, account, &key, from).await?;
-    Ok(Notice::good(format!("{name} was added, and {count} keys that were here were sealed anew for them.")))
+    let anew = seal_anew(app, account, &key, from, PORTION).await?;
+    Ok(Notice::good(format!("{name} was added. {}", anew.say())))
 }
 
 /// Finds out who is meant.
@@ -144,33 +150,91 @@ async fn whom(
     }
 }
 
-/// Seals the newest record of each key, and each drive's newest metadata, to all who may open it now.
-async fn seal_anew(app: &App, account: &Account, key: &AccountKey, from: IpAddr) -> Result<usize, Error> {
+/// What came of sealing anew.
+pub(super) struct Anew {
+    pub(super) sealed: usize,
+    /// How many wait for the next request.
+    pub(super) left: usize,
+    /// How many could not be opened, and stay as they are.
+    pub(super) broken: usize,
+}
+
+impl Anew {
+    fn say(&self) -> String {
+        let mut text = format!("{} keys that were here were sealed anew.", self.sealed);
+        if self.left > 0 {
+            text += &format!(" {} more wait: seal them with the button below.", self.left);
+        }
+        if self.broken > 0 {
+            text +=
+                &format!(" {} cannot be opened and stay as they are; showing them says why.", self.broken);
+        }
+        text
+    }
+}
+
+/// Goes on sealing where an earlier request has ended.
+pub async fn seal(
+    State(app): State<App>,
+    From(from): From,
+    signed_in: SignedIn,
+    Form(shown): Form<Shown>,
+) -> Result<Response, Error> {
+    let done = try_seal(&app, from, &signed_in, &shown).await;
+    account::after(&app, &signed_in, done).await
+}
+
+async fn try_seal(app: &App, from: IpAddr, signed_in: &SignedIn, shown: &Shown) -> Result<Notice, Refused> {
+    let account = &signed_in.account;
+    let key = show::check(app, Who::Account(account), shown, from, "record.reseal").await?.key()?;
+    Ok(Notice::good(seal_anew(app, account, &key, from, PORTION).await?.say()))
+}
+
+/// Seals what [`unsealed`] names to all who may open it now, for as long as a request may take. Each record that is
+/// done is on the disk and not named again: whatever ends this, the next request goes on.
+pub(super) async fn seal_anew(
+    app: &App,
+    account: &Account,
+    key: &AccountKey,
+    from: IpAddr,
+    portion: Duration,
+) -> Result<Anew, Error> {
+    let end = Instant::now() + portion;
     let recipients: Vec<String> =
         recipients::list(&app.store, &account.id).await?.into_iter().map(|other| other.recipient).collect();
     let opener = key.opener();
-    let mut count = 0;
-    for id in newest(app, &account.id).await? {
-        let stored = app.store.record(&account.id, &id).await?;
-        let record = match open(&stored, &opener) {
-            Ok(record) => record,
-            Err(why) => {
-                // One that cannot be trusted stays as it is; showing it says so.
-                tracing::error!(record = crate::store::hex(&id), why, "a record could not be sealed anew");
-                continue;
+    let ids = unsealed(app, &account.id).await?;
+    let mut anew = Anew { sealed: 0, left: ids.len(), broken: 0 };
+    for ids in ids.chunks(TOGETHER) {
+        let mut uploads = Vec::with_capacity(ids.len());
+        for id in ids {
+            let stored = app.store.record(&account.id, id).await?;
+            match open(&stored, &opener) {
+                Ok(record) => uploads.push(upload(account, &stored, &record, &recipients, from)?),
+                Err(why) => {
+                    // One that cannot be trusted stays as it is; showing it says so.
+                    tracing::error!(record = crate::store::hex(id), why, "a record could not be sealed anew");
+                    anew.broken += 1;
+                }
             }
-        };
-        add_sealed(app, account, &stored, &record, &recipients, from).await?;
-        count += 1;
+        }
+        let added = try_join_all(uploads.into_iter().map(|upload| app.store.add_record(upload))).await?;
+        anew.sealed += added.len();
+        anew.left -= ids.len();
+        if Instant::now() >= end {
+            break;
+        }
     }
-    Ok(count)
+    Ok(anew)
 }
 
-/// Returns an account's newest records: of each key one, of each volume's metadata one.
-pub async fn newest(app: &App, account: &str) -> Result<Vec<Vec<u8>>, Error> {
+/// Returns those of an account's newest records that were sealed before somebody was added.
+pub async fn unsealed(app: &App, account: &str) -> Result<Vec<Vec<u8>>, Error> {
     let rows = sqlx::query(
         "SELECT r.id FROM records r JOIN (SELECT MAX(leaf) AS leaf FROM records WHERE account_id = $1 \
-         GROUP BY kind, volume_id, key_id) newest ON newest.leaf = r.leaf WHERE r.account_id = $1 ORDER BY r.leaf",
+         GROUP BY kind, volume_id, key_id) newest ON newest.leaf = r.leaf WHERE r.account_id = $1 AND EXISTS (\
+         SELECT 1 FROM recipients q WHERE q.account_id = $1 AND NOT EXISTS (\
+         SELECT 1 FROM record_recipients p WHERE p.record_id = r.id AND p.recipient = q.recipient)) ORDER BY r.leaf",
     )
     .bind(account)
     .fetch_all(app.store.readers())
@@ -178,24 +242,22 @@ pub async fn newest(app: &App, account: &str) -> Result<Vec<Vec<u8>>, Error> {
     rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
 }
 
-async fn add_sealed(
-    app: &App,
+fn upload(
     account: &Account,
     stored: &Stored,
     record: &Record,
     recipients: &[String],
     from: IpAddr,
-) -> Result<(), Error> {
+) -> Result<Upload, Error> {
     let broken = |error: RecordError| Error::Internal(error.to_string());
     let sealed = record.seal(recipients).map_err(broken)?;
     // What was not read back is not kept.
     sealed.read_back(sealed.bytes()).map_err(broken)?;
     let listed = &stored.listed;
-    let nonce = Nonce { device: listed.device_id.clone(), bytes: random::<16>()?.to_vec(), expires: now() };
-    let upload = Upload {
+    Ok(Upload {
         account: account.id.clone(),
         address: Some(from),
-        nonce,
+        nonce: Nonce { device: listed.device_id.clone(), bytes: random::<16>()?.to_vec(), expires: now() },
         kind: listed.kind,
         volume: listed.volume.clone(),
         key_id: listed.key_id.clone(),
@@ -204,9 +266,7 @@ async fn add_sealed(
         recipients: recipients.to_vec(),
         sealed: sealed.bytes().to_vec(),
         by_owner: true,
-    };
-    app.store.add_record(upload).await?;
-    Ok(())
+    })
 }
 
 /// Removes somebody: new records are not sealed to them any more.

@@ -1,6 +1,8 @@
 //! The pages, as a browser without JavaScript asks for them.
 #![allow(clippy::unwrap_used)]
 
+mod trusted;
+
 use account::record::{Content, Record};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request, StatusCode, header};
@@ -98,7 +100,7 @@ async fn a_person_gets_in_by_password_and_by_code_and_out_again() {
     let answer = browser.get("/account").await;
     assert_eq!(
         (answer.status, answer.headers["location"].to_str().unwrap()),
-        (StatusCode::SEE_OTHER, "/sign-in")
+        (StatusCode::SEE_OTHER, "/sign-in?to=/account")
     );
 
     let wrong = browser.sign_in("grace", "not the password", "").await;
@@ -187,7 +189,7 @@ async fn nothing_of_the_inside_is_shown_to_who_is_not_signed_in() {
         let path = route.path.replace("{id}", &"0".repeat(64));
         let answer = Browser::new(&app).ask(route.method.as_str(), &path, String::new()).await;
         assert_eq!(answer.status, StatusCode::SEE_OTHER, "{} {path}", route.method);
-        assert_eq!(answer.headers["location"], "/sign-in");
+        assert!(answer.headers["location"].to_str().unwrap().starts_with("/sign-in"));
     }
 }
 
@@ -195,7 +197,7 @@ const DIGITS: &str = "132858-327525-689172-680790-354607-080454-642268-377564";
 const KEY_ID: &str = "AC9D5655-F7CA-4D1D-902F-1B6087118138";
 
 /// A protector that nothing opens. Real ones are tried in the whole-program tests.
-fn capsule() -> fve::Capsule {
+fn capsule(key_id: &str) -> fve::Capsule {
     let stretch = DatumBody::StretchKey {
         method: method::RECOVERY_PASSWORD,
         flags: 0,
@@ -204,7 +206,7 @@ fn capsule() -> fve::Capsule {
     };
     let sealed = DatumBody::AesCcm(Sealed { nonce: [1; 12], tag: [2; 16], ciphertext: vec![3; 44] });
     let nested = vec![Datum::new(role::PROPERTY, stretch), Datum::new(role::PROPERTY, sealed)];
-    let id = KEY_ID.parse::<KeyId>().unwrap().into();
+    let id = key_id.parse::<KeyId>().unwrap().into();
     let vmk =
         DatumBody::Vmk { id, changed: fve::FileTime(0), hints: 0, protection: 0x800, nested: nested.into() };
     let mut bytes = Vec::new();
@@ -214,37 +216,46 @@ fn capsule() -> fve::Capsule {
 
 /// Adds a recovery key of an account, as its device does; returns the record's ID.
 async fn add_key(app: &App, name: &str) -> String {
+    add_keys(app, name, &[KEY_ID.to_owned()]).await.remove(0)
+}
+
+/// Adds some; returns the records' IDs.
+async fn add_keys(app: &App, name: &str, key_ids: &[String]) -> Vec<String> {
     let account = app.store.account_named(name).await.unwrap().unwrap();
-    let (login, ..) = devices::ask(&app.store, "laptop", [7; 32], "127.0.0.1").await.unwrap();
+    let (login, ..) = devices::ask(&app.store, "laptop", [7; 32], "127.0.0.1", None).await.unwrap();
     let device = devices::confirm(&app.store, &account.id, &login).await.unwrap();
-    let record = Record {
-        account: name.to_owned(),
-        device: device.clone(),
-        device_name: "laptop".to_owned(),
-        drive: "C: of the laptop".to_owned(),
-        volume: Uuid::from_u128(1),
-        made: 1_700_000_000,
-        proven: 1_700_000_000,
-        content: Content::RecoveryKey {
-            password: RecoveryPassword::parse(DIGITS).unwrap(),
-            capsule: capsule(),
-        },
-    };
-    let sealed = record.seal(&[&account.recipient]).unwrap();
-    let upload = Upload {
-        account: account.id,
-        address: None,
-        nonce: Nonce { device, bytes: vec![1; 16], expires: now() + 60 },
-        kind: record.kind(),
-        volume: record.volume.to_string().to_uppercase(),
-        key_id: record.key_id().map(|id| id.to_string()),
-        drive: record.drive.clone(),
-        proven: record.proven,
-        recipients: vec![account.recipient],
-        sealed: sealed.bytes().to_vec(),
-        by_owner: false,
-    };
-    app.store.add_record(upload).await.unwrap().record
+    let mut ids = Vec::new();
+    for key_id in key_ids {
+        let record = Record {
+            account: name.to_owned(),
+            device: device.clone(),
+            device_name: "laptop".to_owned(),
+            drive: "C: of the laptop".to_owned(),
+            volume: Uuid::from_u128(1),
+            made: 1_700_000_000,
+            proven: 1_700_000_000,
+            content: Content::RecoveryKey {
+                password: RecoveryPassword::parse(DIGITS).unwrap(),
+                capsule: capsule(key_id),
+            },
+        };
+        let sealed = record.seal(&[&account.recipient]).unwrap();
+        let upload = Upload {
+            account: account.id.clone(),
+            address: None,
+            nonce: Nonce { device: device.clone(), bytes: key_id.clone().into_bytes(), expires: now() + 60 },
+            kind: record.kind(),
+            volume: record.volume.to_string().to_uppercase(),
+            key_id: record.key_id().map(|id| id.to_string()),
+            drive: record.drive.clone(),
+            proven: record.proven,
+            recipients: vec![account.recipient.clone()],
+            sealed: sealed.bytes().to_vec(),
+            by_owner: false,
+        };
+        ids.push(app.store.add_record(upload).await.unwrap().record);
+    }
+    ids
 }
 
 #[tokio::test]
@@ -302,31 +313,19 @@ async fn a_row_that_was_changed_shows_nothing() {
 }
 
 #[tokio::test]
-async fn somebody_trusted_opens_a_key_until_they_are_removed() {
+async fn signing_in_leads_back_to_the_page_that_was_asked_for_and_nowhere_else() {
     let (_folder, app, _) = app().await;
-    let (mut grace, mut joan) = (Browser::new(&app), Browser::new(&app));
+    let mut grace = Browser::new(&app);
     grace.sign_up("Grace").await;
-    joan.sign_up("Joan").await;
-    add_key(&app, "Grace").await;
-    let owner = app.store.account_named("grace").await.unwrap().unwrap().id;
-    let device = devices::list(&app.store, &owner).await.unwrap().remove(0);
-    // A device that was lost is no reason to lose its key.
-    devices::revoke(&app.store, &device.account, &device.id).await.unwrap();
-    let fields = [("who", "joan"), ("password", PASSWORD)];
-    let added = grace.post("/account/recipients/add", &fields).await;
-    assert!(added.body.contains("1 keys that were here"), "{}", added.body);
-    let list = joan.get("/").await.body;
-    let (_, rest) = list.split_once("href=\"/keys/").unwrap();
-    let id = rest.split_once('"').unwrap().0.to_owned();
-    let fields = [("reason", "she asked me to"), ("password", PASSWORD)];
-    let shown = joan.post(&format!("/keys/{id}/reveal"), &fields).await;
-    assert!(shown.body.contains("<span class=\"digits\">132858</span>"), "{}", shown.body);
-    assert!(grace.get("/history").await.body.contains("by Joan: she asked me to"));
-
-    let recipient = app.store.account_named("joan").await.unwrap().unwrap().recipient;
-    let fields = [("who", recipient.as_str()), ("password", PASSWORD)];
-    grace.post("/account/recipients/remove", &fields).await;
-    assert_eq!(joan.get(&format!("/keys/{id}")).await.status, StatusCode::NOT_FOUND);
+    grace.post("/sign-out", &[]).await;
+    let asked = grace.get("/devices").await;
+    assert_eq!(asked.headers[header::LOCATION], "/sign-in?to=/devices");
+    assert!(grace.get("/sign-in?to=/devices").await.body.contains("name=\"to\" value=\"/devices\""));
+    for (to, leads) in [("/devices", "/devices"), ("https://evil.example", "/"), ("//evil.example", "/")] {
+        let fields = [("name", "grace"), ("password", PASSWORD), ("to", to)];
+        let answer = grace.post("/sign-in/enter", &fields).await;
+        assert_eq!(answer.headers[header::LOCATION], leads);
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 
 use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use sha2::{Digest, Sha256};
 
@@ -17,6 +17,9 @@ const COOKIE: &str = "__Host-session";
 const ATTRIBUTES: &str = "Secure; HttpOnly; SameSite=Strict; Path=/";
 /// The longest name of a browser that is kept.
 const AGENT_LIMIT: usize = 200;
+
+/// The pages that one returns to after signing in.
+pub const RETURNS: [&str; 3] = ["/devices", "/account", "/history"];
 
 /// Who is signed in. It opens nothing.
 #[derive(Clone, Debug)]
@@ -72,7 +75,12 @@ impl FromRequestParts<App> for SignedIn {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         match signed_in(&parts.headers, app).await {
             Ok(Some(signed_in)) => Ok(signed_in),
-            Ok(None) => Err(Redirect::to("/sign-in").into_response()),
+            Ok(None) => {
+                let path = parts.uri.path();
+                let back = parts.method == Method::GET && RETURNS.contains(&path);
+                let way = if back { format!("/sign-in?to={path}") } else { "/sign-in".to_owned() };
+                Err(Redirect::to(&way).into_response())
+            }
             Err(error) => Err(error.into_response()),
         }
     }

@@ -100,13 +100,12 @@ impl Store {
     /// Returns the proof that the log of `to` entries begins with that of `from`.
     ///
     /// # Errors
-    /// When the log has not so many, or what the database says.
+    /// When the log was never of these sizes in this order, or what the database says.
     pub async fn consistency(&self, from: u64, to: u64) -> Result<Consistency, Error> {
-        let size = self.head().await?.size;
-        if to > size {
-            return Err(Error::Invalid(format!("the log has {size} entries, not {to}")));
+        if to > self.head().await?.size {
+            return Err(Error::NotFound);
         }
-        let plan = Plan::consistency(from, to).map_err(|why| Error::Invalid(why.to_string()))?;
+        let plan = Plan::consistency(from, to).map_err(|_| Error::NotFound)?;
         let mut connection = self.readers.acquire().await?;
         let nodes = read_nodes(&mut connection, plan.nodes()).await?;
         Ok(Consistency { path: carry_out(&plan, |node| nodes.get(&node).copied())? })

@@ -31,7 +31,7 @@ pub async fn check_in(
             .bind(device.to_owned())
             .bind(drive.volume.clone())
             .bind(drive.drive.clone())
-            .bind(drive.protection.clone())
+            .bind(drive.protection.word())
             .bind(drive.key_ids.join(" "))
             .bind(at)
     })

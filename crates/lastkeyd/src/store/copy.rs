@@ -6,8 +6,8 @@ use std::path::Path;
 
 use futures_util::TryStreamExt as _;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, Connection, Row};
-use tempfile::{NamedTempFile, TempPath};
+use sqlx::{AnyConnection, AnyPool, Connection, Row};
+use tempfile::{TempDir, TempPath};
 
 use super::Store;
 use super::check::{Report, check};
@@ -18,6 +18,8 @@ use crate::error::Error;
 /// How many rows, and roughly how many bytes, are put in together.
 const ROWS: usize = 64;
 const BYTES: usize = 4 << 20;
+/// What a database is called that is being made, in a folder of its own.
+const UNFINISHED: &str = "unfinished";
 
 /// A table, and what its columns hold.
 struct Table {
@@ -51,7 +53,7 @@ pub async fn backup(store: &Store, file: &Path) -> Result<Report, Error> {
         return Err(failed(io::ErrorKind::AlreadyExists.into()));
     }
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (path, place) = new_sqlite(folder).await?;
+    let (unfinished, place) = new_sqlite(folder).await?;
     let mut to = place.plain().await?;
     let tables = tables(&mut to).await?;
     let mut from = store.place.plain().await?;
@@ -63,49 +65,78 @@ pub async fn backup(store: &Store, file: &Path) -> Result<Report, Error> {
     // Nothing but this one file is needed to read it.
     sqlx::query("PRAGMA journal_mode = DELETE").fetch_all(&mut to).await?;
     to.close().await?;
-    std::fs::File::open(&path).and_then(|written| written.sync_all()).map_err(failed)?;
-    path.persist_noclobber(file).map_err(|why| failed(why.error))?;
+    let written = TempPath::try_from_path(unfinished.path().join(UNFINISHED)).map_err(failed)?;
+    std::fs::File::open(&written).and_then(|written| written.sync_all()).map_err(failed)?;
+    written.persist_noclobber(file).map_err(|why| failed(why.error))?;
     #[cfg(unix)]
     std::fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
     Ok(report)
 }
 
-/// Puts a backup into an empty database, and checks it. When something is wrong with it the database stays empty.
+/// Puts a backup into an empty database, and checks it. When something is wrong with it the database stays empty, and a
+/// file that was made for it is taken away again.
 ///
 /// # Errors
 /// When the backup cannot be read or is not sound, the database is not empty or cannot be written.
 pub async fn restore(url: &str, file: &Path) -> Result<Report, Error> {
     let failed = |why: io::Error| Error::Invalid(format!("the backup {}: {why}", file.display()));
     // A copy, because one from an older lastkeyd has to learn what is new.
-    let copied = NamedTempFile::new().map_err(failed)?;
-    std::fs::copy(file, copied.path()).map_err(failed)?;
-    let copied = copied.into_temp_path();
-    let backup = Place::Sqlite(copied.to_path_buf());
+    let folder = tempfile::tempdir().map_err(failed)?;
+    let copied = folder.path().join("backup");
+    std::fs::copy(file, &copied).map_err(failed)?;
+    let backup = Place::Sqlite(copied);
     has_tables(&backup).await.map_err(|why| not_a_backup(file, &why))?;
     let pool = backup.pool(false).await.map_err(|why| not_a_backup(file, &why))?;
     backup.migrate(&pool).await.map_err(|why| not_a_backup(file, &why))?;
-    let mut from = pool.acquire().await?;
+    let place = Place::parse(url)?;
+    let made = match &place {
+        Place::Sqlite(target) if !target.exists() => Some(target),
+        _ => None,
+    };
+    let filled = fill(&place, &pool, file).await;
+    pool.close().await;
+    if let (Err(_), Some(target)) = (&filled, made) {
+        for end in ["", "-wal", "-shm"] {
+            let mut name = target.clone().into_os_string();
+            name.push(end);
+            // It may not be there.
+            let _ = std::fs::remove_file(name);
+        }
+    }
+    filled
+}
+
+/// Fills a database from a backup, or leaves it empty.
+async fn fill(place: &Place, backup: &AnyPool, file: &Path) -> Result<Report, Error> {
     // What tables there are is asked of a new file: nobody has had a hand in that.
     let (_scratch, scratch) = new_sqlite(&std::env::temp_dir()).await?;
     let tables = tables(&mut scratch.plain().await?).await?;
 
-    let place = Place::parse(url)?;
     let target = place.pool(false).await?;
-    place.migrate(&target).await?;
-    let mut to = target.acquire().await?;
+    let filled = fill_tables(place, &target, backup, &tables, file).await;
+    target.close().await;
+    filled
+}
+
+async fn fill_tables(
+    place: &Place,
+    target: &AnyPool,
+    backup: &AnyPool,
+    tables: &[Table],
+    file: &Path,
+) -> Result<Report, Error> {
+    place.migrate(target).await?;
+    let (mut from, mut to) = (backup.acquire().await?, target.acquire().await?);
     let mut tx = to.begin_with(place.begin()).await?;
     if !is_empty(&mut tx).await? {
         return Err(Error::Invalid("there is something in this database: restore into a new one".to_owned()));
     }
-    copy(&mut from, &mut tx, &tables).await?;
-    let report = check(&mut tx, &place, &[]).await?;
+    copy(&mut from, &mut tx, tables).await?;
+    let report = check(&mut tx, place, &[]).await?;
     if let Some(finding) = report.findings.first() {
         return Err(Error::Invalid(format!("the backup {} is damaged: {finding}", file.display())));
     }
     tx.commit().await?;
-    drop((from, to));
-    target.close().await;
-    pool.close().await;
     Ok(report)
 }
 
@@ -120,16 +151,18 @@ fn not_a_backup(file: &Path, why: &Error) -> Error {
     Error::Invalid(format!("{} is not a backup that this lastkeyd can read: {why}", file.display()))
 }
 
-/// Makes a database with nothing in it, in a file that ends with what is returned.
-async fn new_sqlite(folder: &Path) -> Result<(TempPath, Place), Error> {
-    let file = NamedTempFile::new_in(folder)
+/// Makes a database with nothing in it, in a folder that ends with what is returned: with it all that SQLite puts beside
+/// the database.
+async fn new_sqlite(folder: &Path) -> Result<(TempDir, Place), Error> {
+    let made = tempfile::Builder::new()
+        .prefix(".lastkeyd-")
+        .tempdir_in(folder)
         .map_err(|why| Error::Invalid(format!("the folder {}: {why}", folder.display())))?;
-    let path = file.into_temp_path();
-    let place = Place::Sqlite(path.to_path_buf());
+    let place = Place::Sqlite(made.path().join(UNFINISHED));
     let pool = place.pool(false).await?;
     place.migrate(&pool).await?;
     pool.close().await;
-    Ok((path, place))
+    Ok((made, place))
 }
 
 /// Returns whether nobody has done anything in a database yet.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::audit::Entry;
 use crate::error::Error;
-use crate::store::{Store, now};
+use crate::store::{self, Nonce, Store, now};
 
 /// How long a short code lives, in seconds.
 pub const CODE_LIFETIME: i64 = 600;
@@ -18,6 +18,9 @@ const LENGTH: usize = 8;
 const WAITING_LIMIT: i64 = 1000;
 /// How many of them from one address, so that nobody takes all the places.
 const ADDRESS_LIMIT: i64 = 50;
+/// How often one of them may ask how it stands: twice a second. With the limits above it is bounded, by address too,
+/// how many nonces there are of those whom nobody has let in.
+const ASKING_LIMIT: i64 = 2 * CODE_LIFETIME;
 
 /// A device of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,12 +68,13 @@ pub enum Login {
 /// Takes a device's wish to be let in, and returns the login's ID and the code to show: `BCDF-GHJK`.
 ///
 /// # Errors
-/// When too many wait, or the key is a device's already.
+/// When too many wait, the key is a device's already, or the nonce was used before.
 pub async fn ask(
     store: &Store,
     name: &str,
     public_key: [u8; 32],
     address: &str,
+    nonce: Option<Nonce>,
 ) -> Result<(String, String, i64), Error> {
     let (id, code) = (Uuid::new_v4().to_string(), new_code()?);
     let expires = now() + CODE_LIFETIME;
@@ -80,6 +84,9 @@ pub async fn ask(
         .write(move |tx| {
             Box::pin(async move {
                 let (id, public_key) = row;
+                if let Some(nonce) = nonce {
+                    store::take_nonce(tx, &nonce).await?;
+                }
                 sqlx::query("DELETE FROM device_logins WHERE expires < $1")
                     .bind(now())
                     .execute(&mut *tx)
@@ -118,6 +125,27 @@ pub async fn ask(
         })
         .await?;
     Ok((id, code, expires))
+}
+
+/// Spends the nonce of a device that waits.
+///
+/// # Errors
+/// When it was used before, or the device asks too often.
+pub async fn take_nonce(store: &Store, nonce: Nonce) -> Result<(), Error> {
+    store
+        .write(move |tx| {
+            Box::pin(async move {
+                let spent: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM nonces WHERE device_id = $1")
+                    .bind(nonce.device.clone())
+                    .fetch_one(&mut *tx)
+                    .await?;
+                if spent >= ASKING_LIMIT {
+                    return Err(Error::TooMany(CODE_LIFETIME.unsigned_abs()));
+                }
+                store::take_nonce(tx, &nonce).await.map(|()| ((), Vec::new()))
+            })
+        })
+        .await
 }
 
 /// Returns how a login stands, for the device that holds `public_key`.
@@ -326,59 +354,4 @@ fn code_hash(code: &str) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-    use crate::app::App;
-    use crate::tests::app;
-
-    #[tokio::test]
-    async fn a_device_is_let_in_by_its_code_and_shut_out_again() {
-        let (_folder, App { store, .. }, account) = app().await;
-        let (id, code, _) = ask(&store, "laptop", [7; 32], "127.0.0.1").await.unwrap();
-        assert_eq!(login(&store, &id, [7; 32]).await.unwrap(), Login::Waiting);
-        assert!(matches!(login(&store, &id, [8; 32]).await, Err(Error::NotFound)));
-
-        let typed = code.to_lowercase().replace('-', " ");
-        let found = waiting(&store, &typed).await.unwrap();
-        assert_eq!((found.name.as_str(), found.id.as_str()), ("laptop", id.as_str()));
-        let device = confirm(&store, &account, &id).await.unwrap();
-        assert!(matches!(confirm(&store, &account, &id).await, Err(Error::NotFound)));
-        assert!(matches!(waiting(&store, &code).await, Err(Error::NotFound)));
-        let Login::Confirmed(confirmed) = login(&store, &id, [7; 32]).await.unwrap() else { panic!() };
-        assert_eq!((confirmed.id.as_str(), confirmed.account.as_str()), (device.as_str(), account.as_str()));
-
-        assert!(matches!(revoke(&store, "somebody else", &device).await, Err(Error::NotFound)));
-        revoke(&store, &account, &device).await.unwrap();
-        assert!(list(&store, &account).await.unwrap()[0].revoked.is_some());
-    }
-
-    #[tokio::test]
-    async fn a_device_that_was_refused_knows() {
-        let (_folder, App { store, .. }, account) = app().await;
-        let (id, ..) = ask(&store, "laptop", [7; 32], "127.0.0.1").await.unwrap();
-        refuse(&store, &account, &id).await.unwrap();
-        assert_eq!(login(&store, &id, [7; 32]).await.unwrap(), Login::Refused);
-        assert!(matches!(confirm(&store, &account, &id).await, Err(Error::NotFound)));
-    }
-
-    #[tokio::test]
-    async fn nobody_takes_all_the_places() {
-        let (_folder, App { store, .. }, _) = app().await;
-        for number in 0..ADDRESS_LIMIT {
-            let key = [u8::try_from(number).unwrap(); 32];
-            ask(&store, "laptop", key, "192.0.2.1").await.unwrap();
-        }
-        let refused = ask(&store, "laptop", [200; 32], "192.0.2.1").await;
-        assert!(matches!(refused, Err(Error::TooMany(_))));
-        ask(&store, "laptop", [200; 32], "192.0.2.2").await.unwrap();
-    }
-
-    #[test]
-    fn codes_are_eight_letters_in_two_groups() {
-        let code = new_code().unwrap();
-        assert_eq!((code.len(), code.as_bytes()[4]), (9, b'-'));
-        assert!(code.bytes().all(|byte| byte == b'-' || LETTERS.contains(&byte)));
-    }
-}
+mod tests;

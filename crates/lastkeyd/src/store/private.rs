@@ -21,9 +21,22 @@ pub fn folder(path: &Path) -> io::Result<()> {
 /// # Errors
 /// When it is there, or cannot be written.
 pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}", uuid::Uuid::new_v4().simple()));
-    let part = path.with_file_name(name);
+    // Linking fails where something is, renaming would take its place.
+    put(path, bytes, |part| fs::hard_link(part, path))
+}
+
+/// Writes a file in the place of what may be there: whole, or not at all.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    put(path, bytes, |part| fs::rename(part, path))
+}
+
+fn put(path: &Path, bytes: &[u8], name: impl FnOnce(&Path) -> io::Result<()>) -> io::Result<()> {
+    let mut unfinished = path.file_name().unwrap_or_default().to_owned();
+    unfinished.push(format!(".{}", uuid::Uuid::new_v4().simple()));
+    let part = path.with_file_name(unfinished);
     let mut options = fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -31,8 +44,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let written = options.open(&part).and_then(|mut file| {
         file.write_all(bytes)?;
         file.sync_all()?;
-        // Linking fails where something is, renaming would take its place.
-        fs::hard_link(&part, path)
+        name(&part)
     });
     let _ = fs::remove_file(&part);
     written

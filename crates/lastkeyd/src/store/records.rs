@@ -349,14 +349,16 @@ pub(super) async fn answer(
     }
 }
 
-/// Returns the receipts of records, by ID. Those that are not there have none.
+/// Returns the receipts of records, by ID. Those that are not there have none, nor those whose entry is gone from the
+/// log, which only who changes the database behind the server's back can do.
 async fn receipts(
     connection: &mut AnyConnection,
     log: &Log,
     head: Option<Head>,
     ids: &[Vec<u8>],
 ) -> Result<HashMap<Vec<u8>, Receipt>, Error> {
-    let select = "SELECT id, sealed, uploaded, leaf FROM records WHERE id IN (VALUES)";
+    let select = "SELECT r.id, r.sealed, r.uploaded, r.leaf, e.body FROM records r
+                  JOIN audit_entries e ON e.leaf = r.leaf WHERE e.body IS NOT NULL AND r.id IN (VALUES)";
     let rows = select_by(connection, select, 1, ids, |query, id| query.bind(id.clone())).await?;
     // Read after the records: it has their leaves.
     let head = match head {
@@ -369,7 +371,8 @@ async fn receipts(
         let (id, sealed): (Vec<u8>, Vec<u8>) = (row.try_get("id")?, row.try_get("sealed")?);
         let record = hex(&Sha256::digest(&sealed));
         let length = sealed.len() as u64;
-        Ok((id, Receipt { record, length, uploaded: row.try_get("uploaded")?, inclusion }))
+        let (uploaded, entry) = (row.try_get("uploaded")?, row.try_get("body")?);
+        Ok((id, Receipt { record, length, uploaded, entry, inclusion }))
     };
     rows.iter().zip(inclusions).map(receipt).collect()
 }

@@ -32,7 +32,10 @@ struct Answer {
 
 impl Answer {
     fn sends_to_sign_in(&self) -> bool {
-        self.status == StatusCode::SEE_OTHER && self.headers[header::LOCATION] == "/sign-in"
+        self.status == StatusCode::SEE_OTHER && {
+            let to = self.headers[header::LOCATION].to_str().unwrap();
+            to == "/sign-in" || to.starts_with("/sign-in?to=/")
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use account::wire::{CheckIn, DriveState, NAME_LIMIT};
+use account::wire::{self, CheckIn, DriveState, NAME_LIMIT};
 use fve::{Direction, Protection, ProtectorKind};
 use serde::Serialize;
 
@@ -37,7 +37,7 @@ pub fn run(arguments: &AccountCheckIn, output: &Output) -> Result<ExitCode, Fail
     let answer =
         session.check_in(&CheckIn { drives: drives.clone() }).map_err(|error| accounts::failure(&error))?;
     for drive in &drives {
-        output.say(format!("{BOLD}{}{OFF}  protection {}", drive.drive, drive.protection))?;
+        output.say(format!("{BOLD}{}{OFF}  protection {}", drive.drive, drive.protection.word()))?;
         for id in &drive.key_ids {
             let short = id.get(..8).unwrap_or(id);
             output.say(if answer.missing.contains(id) {
@@ -109,17 +109,17 @@ fn state(target: &Target) -> DriveState {
         drive.pop();
     }
     let protection = match (volume.direction(), volume.protection()) {
-        (Some(Direction::Encrypting), _) => "encrypting",
-        (Some(Direction::Decrypting), _) => "decrypting",
-        (None, Protection::Suspended) => "suspended",
-        (None, _) => "on",
+        (Some(Direction::Encrypting), _) => wire::Protection::Encrypting,
+        (Some(Direction::Decrypting), _) => wire::Protection::Decrypting,
+        (None, Protection::Suspended) => wire::Protection::Suspended,
+        (None, _) => wire::Protection::On,
     };
     let protectors = volume.protectors().into_iter();
     let passwords = protectors.filter(|protector| protector.kind == ProtectorKind::RecoveryPassword);
     DriveState {
         volume: volume.id().to_string().to_uppercase(),
         drive,
-        protection: protection.to_owned(),
+        protection,
         key_ids: passwords.map(|protector| protector.id.to_string()).collect(),
     }
 }
