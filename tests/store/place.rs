@@ -107,6 +107,7 @@ pub fn upload(number: u32, sealed: &[u8]) -> Upload {
         proven: 1_700_000_000,
         recipients: vec!["age1a".to_owned(), "age1friend".to_owned()],
         sealed: sealed.to_vec(),
+        exactly: false,
         by_owner: false,
     }
 }

@@ -27,6 +27,7 @@ pub struct Postgres {
     folder: TempDir,
     server: Option<Child>,
     made: AtomicUsize,
+    settings: Vec<String>,
 }
 
 /// Starts a cluster; `None`, loudly, when there is no PostgreSQL.
@@ -34,6 +35,14 @@ pub struct Postgres {
 /// # Panics
 /// When it does not start.
 pub fn postgres() -> Option<Postgres> {
+    postgres_with(&[])
+}
+
+/// The same with settings of one's own: `shared_buffers=128MB`.
+///
+/// # Panics
+/// When it does not start.
+pub fn postgres_with(settings: &[&str]) -> Option<Postgres> {
     let Some(programs) = programs() else {
         crate::skip("no PostgreSQL: apt-get install postgresql");
         return None;
@@ -42,7 +51,8 @@ pub fn postgres() -> Option<Postgres> {
     if geteuid().is_root() {
         chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("the folder's owner");
     }
-    let mut postgres = Postgres { programs, folder, server: None, made: AtomicUsize::new(0) };
+    let settings = settings.iter().map(|&setting| setting.to_owned()).collect();
+    let mut postgres = Postgres { programs, folder, server: None, made: AtomicUsize::new(0), settings };
     // Sorted as people sort, so that a query which needs bytes in order has to say so.
     let made = postgres
         .program("initdb")
@@ -79,6 +89,14 @@ impl Postgres {
     /// Returns the folder with the cluster's files: what somebody has who steals the disk.
     pub fn data(&self) -> PathBuf {
         self.folder.path().join("data")
+    }
+
+    /// Returns the process that all others of the server come from.
+    ///
+    /// # Panics
+    /// When it is not running.
+    pub fn id(&self) -> u32 {
+        self.server.as_ref().expect("a server that runs").id()
     }
 
     /// Kills all of the server's processes where they are: none writes another byte.
@@ -148,6 +166,7 @@ impl Postgres {
             .arg(self.folder.path())
             .args(["-c", "listen_addresses=", "-c", "unix_socket_permissions=0700"])
             .args(["-c", "shared_buffers=16MB", "-c", "max_connections=40", "-c", "fsync=on"])
+            .args(self.settings.iter().flat_map(|setting| ["-c", setting]))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(log)

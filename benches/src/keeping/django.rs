@@ -8,14 +8,18 @@ use std::time::Instant;
 
 use lastkey_tests::postgres::Postgres;
 
-use crate::load::Server;
-use crate::{free_port, memory};
+use crate::load::{Server, trusting};
+use crate::processes::{children, memory};
+use crate::{free_port, key_id, spread};
 
 /// A server that runs.
 pub struct Django {
     process: Child,
     server: Server,
+    session: String,
+    key_ids: Vec<String>,
     started: f64,
+    _certificate: tempfile::TempDir,
 }
 
 /// Returns the Python that has what the peer needs; made once, with packages from PyPI.
@@ -45,31 +49,42 @@ impl Django {
         let url = postgres.database();
         let (base, host) = url.split_once("?host=").ok_or("a URL without a socket")?;
         let name = base.rsplit('/').next().unwrap_or_default();
-        let port = free_port()?;
+        let (port, secret, folder) = (free_port()?, key_id()?, tempfile::tempdir()?);
         let command = || {
             let mut command = Command::new(python);
             command
                 .env("DATABASE", name)
                 .env("HOST", host)
+                .env("SECRET", &secret)
                 .env("PYTHONDONTWRITEBYTECODE", "1")
                 .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("peer"));
             command
         };
-        let filled = command().args(["-c", &format!("import escrow; escrow.fill({records})")]).status()?;
-        if !filled.success() {
+        let fill = format!("import escrow; escrow.fill({records}, {:?})", folder.path());
+        let filled = command().args(["-c", &fill]).stderr(Stdio::inherit()).output()?;
+        if !filled.status.success() {
             return Err("the peer's database cannot be filled".into());
         }
+        let session = String::from_utf8(filled.stdout)?;
+        let some = format!("SELECT key_id FROM escrow_secret WHERE id % {} = 0", spread(records));
+        let key_ids = postgres.query(&url, &some).lines().map(str::to_owned).collect();
+        let file = |name| folder.path().join(name);
         let since = Instant::now();
         let process = command()
-            .args(["-m", "gunicorn", "--workers", "2", "--worker-class", "gthread", "--threads", "16"])
-            .args(["--keep-alive", "60", "--log-level", "error", "--bind"])
+            .args(["-m", "gunicorn", "--workers", "2", "--worker-class", "gthread", "--threads", "8"])
+            .args(["--keep-alive", "60", "--log-level", "error", "--no-control-socket", "--bind"])
             .arg(format!("127.0.0.1:{port}"))
+            .arg("--certfile")
+            .arg(file("certificate.pem"))
+            .arg("--keyfile")
+            .arg(file("key.pem"))
             .arg("escrow:application")
             .stdin(Stdio::null())
             .spawn()?;
-        let server = Server { address: ([127, 0, 0, 1], port).into(), tls: None };
-        let mut django = Self { process, server, started: 0.0 };
-        let answered = django.server.wait(&Self::search("FFFFFFFF"), 200, since)?;
+        let tls = trusting(&file("certificate.pem"))?;
+        let server = Server { address: ([127, 0, 0, 1], port).into(), tls };
+        let mut django = Self { process, server, session, key_ids, started: 0.0, _certificate: folder };
+        let answered = django.server.wait(&django.search("FFFFFFFF"), 200, since)?;
         django.started = answered.as_secs_f64();
         Ok(django)
     }
@@ -84,33 +99,43 @@ impl Django {
         self.started
     }
 
+    /// Returns its processes.
+    pub fn processes(&self) -> Vec<u32> {
+        let id = self.process.id();
+        children(id).into_iter().chain([id]).collect()
+    }
+
     /// Returns the memory that its processes have, in MiB.
     pub fn memory(&self) -> f64 {
-        let id = self.process.id();
-        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        let children = children.split_whitespace().filter_map(|child| child.parse().ok());
-        children.chain([id]).map(memory).sum()
+        self.processes().into_iter().map(memory).sum()
     }
 
     /// Returns a request that brings a key.
     pub fn check_in(number: usize, key_id: &str) -> Vec<u8> {
+        let computer = 1 + number % 1000;
         let body = format!(
-            "serial=S{}&username=somebody&macname=PC&key_id={key_id}&recovery_password={:06}-596541-514998-422114-\
-             660297-261613-215424-199408",
-            1 + number % 1000,
+            "serial=S{computer}&username=somebody&macname=PC&key_id={key_id}&recovery_password=\
+             {:06}-596541-514998-422114-660297-261613-215424-199408",
             number % 1_000_000
         );
         format!(
-            "POST /checkin/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+            "POST /checkin/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Token \
+             0123456789abcdef0123456789abcdef{computer}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {}\r\n\r\n{body}",
             body.len()
         )
         .into_bytes()
     }
 
-    /// Returns a request that looks for a key.
-    pub fn search(start: &str) -> Vec<u8> {
-        format!("GET /search/?q={start} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
+    /// Returns requests that each look for a key that is there.
+    pub fn searches(&self, count: usize) -> Vec<Vec<u8>> {
+        self.key_ids.iter().cycle().take(count).map(|id| self.search(&id[..8])).collect()
+    }
+
+    fn search(&self, start: &str) -> Vec<u8> {
+        let session = &self.session;
+        format!("GET /search/?q={start} HTTP/1.1\r\nHost: localhost\r\nCookie: sessionid={session}\r\n\r\n")
+            .into_bytes()
     }
 }
 

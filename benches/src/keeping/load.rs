@@ -1,37 +1,57 @@
 //! Asking a server as fast as it answers, or as often as one wants to.
 
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::fs;
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, ClientConnection, StreamOwned};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use crate::processes::busy;
 
 /// How many ask at once.
 pub const CONNECTIONS: usize = 32;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// The longest answer that is read.
+const ANSWER: usize = 1 << 20;
+
 /// Where a server is, and how one speaks with it.
 #[derive(Clone)]
 pub struct Server {
     /// Its address.
     pub address: SocketAddr,
-    /// Whom it has to be; without TLS if nobody.
-    pub tls: Option<Arc<ClientConfig>>,
+    /// Whom it has to be.
+    pub tls: Arc<ClientConfig>,
 }
 
-trait Stream: Read + Write + Send {}
-impl<T: Read + Write + Send> Stream for T {}
+type Stream = StreamOwned<ClientConnection, TcpStream>;
+
+/// Trusts one certificate.
+///
+/// # Errors
+/// When the file is none.
+pub fn trusting(certificate: &Path) -> Result<Arc<ClientConfig>, Box<dyn Error>> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_slice(&fs::read(certificate)?)?)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+}
 
 /// A connection that is kept as long as the server keeps it.
 struct Connection<'s> {
     server: &'s Server,
-    stream: Option<BufReader<Box<dyn Stream>>>,
+    stream: Option<Stream>,
+    answer: Vec<u8>,
 }
 
 impl Connection<'_> {
@@ -39,43 +59,78 @@ impl Connection<'_> {
     fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
-            None => BufReader::new(self.server.connect()?),
+            None => self.server.connect()?,
         };
-        stream.get_mut().write_all(request)?;
-        stream.get_mut().flush()?;
-        let mut line = String::new();
-        stream.read_line(&mut line)?;
-        let bad = || io::Error::new(io::ErrorKind::InvalidData, "no answer of HTTP/1.1");
-        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(bad)?;
-        let (mut length, mut keeps) = (None, true);
-        loop {
-            line.clear();
-            stream.read_line(&mut line)?;
-            let field = line.trim_end().to_ascii_lowercase();
-            match field.split_once(": ") {
-                Some(("content-length", value)) => length = value.parse().ok(),
-                Some(("connection", "close")) => keeps = false,
-                None if field.is_empty() => break,
-                _ => {}
+        stream.write_all(request)?;
+        stream.flush()?;
+        let mut there = 0;
+        let head = loop {
+            there += self.more(&mut stream, there)?;
+            if let Some(end) = self.answer[..there].windows(4).position(|four| four == b"\r\n\r\n") {
+                break Head::read(&self.answer[..end], end + 4)?;
             }
+        };
+        while there < head.whole {
+            there += self.more(&mut stream, there)?;
         }
-        io::copy(&mut stream.by_ref().take(length.ok_or_else(bad)?), &mut io::sink())?;
-        if keeps {
-            self.stream = Some(stream);
+        self.stream = head.keeps.then_some(stream);
+        Ok(head.status)
+    }
+
+    fn more(&mut self, stream: &mut Stream, there: usize) -> io::Result<usize> {
+        if there == self.answer.len() {
+            if there >= ANSWER {
+                return Err(bad());
+            }
+            self.answer.resize(2 * there, 0);
         }
-        Ok(status)
+        match stream.read(&mut self.answer[there..])? {
+            0 => Err(io::ErrorKind::UnexpectedEof.into()),
+            more => Ok(more),
+        }
     }
 }
 
+/// What an answer begins with.
+struct Head {
+    status: u16,
+    whole: usize,
+    keeps: bool,
+}
+
+impl Head {
+    /// Reads it; `length` bytes with what it ends with.
+    fn read(bytes: &[u8], length: usize) -> io::Result<Self> {
+        let text = std::str::from_utf8(bytes).map_err(|_| bad())?;
+        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(bad)?;
+        let mut head = Self { status, whole: 0, keeps: true };
+        for (name, value) in text.lines().filter_map(|line| line.split_once(": ")) {
+            if name.eq_ignore_ascii_case("content-length") {
+                head.whole = length + value.parse::<usize>().map_err(|_| bad())?;
+            } else if name.eq_ignore_ascii_case("connection") {
+                head.keeps = !value.eq_ignore_ascii_case("close");
+            }
+        }
+        if head.whole == 0 { Err(bad()) } else { Ok(head) }
+    }
+}
+
+fn bad() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "no answer of HTTP/1.1 with a length")
+}
+
 impl Server {
-    fn connect(&self) -> io::Result<Box<dyn Stream>> {
+    fn connect(&self) -> io::Result<Stream> {
         let stream = TcpStream::connect(self.address)?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        let Some(config) = &self.tls else { return Ok(Box::new(stream)) };
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-        let client = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
-        Ok(Box::new(StreamOwned::new(client, stream)))
+        let client = ClientConnection::new(Arc::clone(&self.tls), name).map_err(io::Error::other)?;
+        Ok(StreamOwned::new(client, stream))
+    }
+
+    fn connection(&self) -> Connection<'_> {
+        Connection { server: self, stream: None, answer: vec![0; 16 << 10] }
     }
 
     /// Asks once, and returns the status.
@@ -83,7 +138,7 @@ impl Server {
     /// # Errors
     /// When there is no answer.
     pub fn ask(&self, request: &[u8]) -> io::Result<u16> {
-        Connection { server: self, stream: None }.ask(request)
+        self.connection().ask(request)
     }
 
     /// Asks until it answers with `status`, and returns how long that took.
@@ -105,6 +160,8 @@ impl Server {
 pub struct Asked {
     /// Answers per second.
     pub rate: f64,
+    /// The processor time that asking took, per answer.
+    pub busy: Duration,
     /// How long each took, the shortest first.
     pub times: Vec<Duration>,
 }
@@ -145,10 +202,10 @@ fn run(
     rate: Option<f64>,
 ) -> Result<Asked, Box<dyn Error>> {
     let next = AtomicUsize::new(0);
-    let connections = || Connection { server, stream: None };
+    let busy_before = busy(&[std::process::id()]);
     let start = Instant::now() + Duration::from_millis(100);
     let work = || -> Result<Vec<Duration>, io::Error> {
-        let (mut connection, mut times) = (connections(), Vec::new());
+        let (mut connection, mut times) = (server.connection(), Vec::new());
         thread::sleep(start.saturating_duration_since(Instant::now()));
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
@@ -172,6 +229,7 @@ fn run(
     })?
     .concat();
     let rate = times.len() as f64 / start.elapsed().as_secs_f64();
+    let busy = busy(&[std::process::id()]) - busy_before;
     times.sort_unstable();
-    Ok(Asked { rate, times })
+    Ok(Asked { rate, busy: Duration::from_secs_f64(busy / times.len() as f64), times })
 }

@@ -1,29 +1,33 @@
-//! lastkeyd beside a server for escrow as Django makes one (`benches/peer/escrow.py`): records that come in, keys that
-//! are looked for among a million, what both take while nothing happens, and how soon they answer. Ours speaks TLS,
-//! checks a signature, keeps an audit log; the peer does none of that. Prints figures and ratios of one run, never a
-//! verdict.
+//! lastkeyd beside a server for escrow as Django makes one (`benches/peer/escrow.py`, which says what it does and what it
+//! leaves out): records that come in, keys that are looked for among a million, what both take while nothing happens,
+//! and how soon they answer. The machine's processors are shared by server and clients, and by whatever else runs; so
+//! the processor time of each answer is printed too, the server's (with that of its PostgreSQL) and the clients'. Prints
+//! figures and ratios of one run, never a verdict.
 //!
 //! `cargo run --release -p lastkey-benches --bin keeping [RECORDS]` (Debian: `apt-get install postgresql python3-venv`)
 
 mod django;
 mod load;
 mod ours;
+mod processes;
 
 use std::error::Error;
-use std::fs;
 use std::net::TcpListener;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use django::Django;
-use lastkey_tests::postgres::postgres;
+use lastkey_tests::postgres::{Postgres, postgres_with};
 use load::{Asked, Server, flood, trickle};
 use ours::Ours;
+use processes::{busy, children};
 
 /// How many records are there before.
 const RECORDS: usize = 1_000_000;
 /// How many requests of a kind a fast server is asked, and a slow one.
-const MANY: usize = 20_000;
+const MANY: usize = 10_000;
 const FEW: usize = 2_000;
+/// What PostgreSQL has when nobody sets it; the tests' has less.
+const SETTINGS: [&str; 1] = ["shared_buffers=128MB"];
 
 /// What was measured of a server.
 struct Figures {
@@ -37,8 +41,10 @@ struct Figures {
 
 /// How fast it is at most, and how long an answer takes at half of that.
 struct Pace {
-    most: f64,
+    most: Asked,
     half: Asked,
+    /// The processor time of the server per answer.
+    busy: Duration,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -50,76 +56,106 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
 
     let ours = Ours::start(None, records)?;
-    let sqlite = of_ours("lastkeyd, SQLite", &ours)?;
+    let sqlite = of_ours("lastkeyd, SQLite", &ours, None)?;
     drop(ours);
-    let Some(cluster) = postgres() else { return Err("there is no PostgreSQL".into()) };
+    let cluster = cluster()?;
     let ours = Ours::start(Some(&cluster), records)?;
-    let postgresql = of_ours("lastkeyd, PostgreSQL", &ours)?;
+    let postgresql = of_ours("lastkeyd, PostgreSQL", &ours, Some(&cluster))?;
     drop((ours, cluster));
-    let Some(cluster) = postgres() else { return Err("there is no PostgreSQL".into()) };
+    let cluster = self::cluster()?;
     let peer = Django::start(&python, &cluster, records)?;
-    let django = of_django(&peer)?;
+    let django = of_django(&peer, &cluster)?;
 
     let all = [&sqlite, &postgresql, &django];
     for (title, pace) in [
         ("records in", (|figures| &figures.uploads) as fn(&Figures) -> &Pace),
         ("searches by the first 8 of a key ID", |figures| &figures.searches),
     ] {
-        println!("{title:38} per second    ratio   at half load: p50       p99");
+        println!("{title:36} /second   ratio   processor   ratio    clients   half load: p50       p99");
+        let least = pace(&django);
         for figures in all {
-            let Pace { most, half } = pace(figures);
+            let Pace { most, half, busy } = pace(figures);
             println!(
-                "  {:36} {most:10.0} {:7.1}x {:>18} {:>9}",
+                "  {:32} {:9.0} {:6.1}x {:>11} {:6.1}x {:>10} {:>16} {:>9}",
                 figures.name,
-                most / pace(&django).most,
+                most.rate,
+                most.rate / least.most.rate,
+                milliseconds(*busy),
+                least.busy.as_secs_f64() / busy.as_secs_f64(),
+                milliseconds(most.busy),
                 milliseconds(half.percentile(50)),
                 milliseconds(half.percentile(99)),
             );
         }
     }
-    println!("{:38} idle, MiB   after load   first answer", "the process");
+    println!("{:36} idle, MiB   after load   first answer", "the process");
     for Figures { name, idle, after, started, .. } in all {
-        println!("  {name:36} {idle:9.1} {after:12.1} {started:12.2} s");
+        println!("  {name:34} {idle:9.1} {after:12.1} {started:12.2} s");
     }
     Ok(())
 }
 
-fn of_ours(name: &'static str, ours: &Ours) -> Result<Figures, Box<dyn Error>> {
+fn cluster() -> Result<Postgres, Box<dyn Error>> {
+    Ok(postgres_with(&SETTINGS).ok_or("there is no PostgreSQL")?)
+}
+
+/// Returns all processes of a PostgreSQL.
+fn processes_of(cluster: &Postgres) -> Vec<u32> {
+    children(cluster.id()).into_iter().chain([cluster.id()]).collect()
+}
+
+fn of_ours(name: &'static str, ours: &Ours, cluster: Option<&Postgres>) -> Result<Figures, Box<dyn Error>> {
     let idle = ours.memory();
-    let searches = pace(ours.server(), MANY, 200, |count| {
-        (0..count).map(|_| Ok(ours.search(&key_id()?[..8]))).collect()
-    })?;
-    let uploads = pace(ours.server(), MANY, 201, |count| ours.uploads(count))?;
+    let spent = || {
+        let others = cluster.map(processes_of).unwrap_or_default();
+        busy(&others) + busy(&[ours.process()])
+    };
+    let server = ours.server();
+    let searches = pace(name, "searches", server, MANY, 200, spent, |count| Ok(ours.searches(count)))?;
+    let uploads = pace(name, "records", server, MANY, 201, spent, |count| ours.uploads(count))?;
     Ok(Figures { name, uploads, searches, idle, after: ours.memory(), started: ours.started() })
 }
 
-fn of_django(peer: &Django) -> Result<Figures, Box<dyn Error>> {
+fn of_django(peer: &Django, cluster: &Postgres) -> Result<Figures, Box<dyn Error>> {
+    let name = "Django, PostgreSQL";
     let idle = peer.memory();
-    let searches = pace(peer.server(), FEW, 200, |count| {
-        (0..count).map(|_| Ok(Django::search(&key_id()?[..8]))).collect()
-    })?;
-    let uploads = pace(peer.server(), FEW, 200, |count| {
+    let spent = || busy(&processes_of(cluster)) + busy(&peer.processes());
+    let server = peer.server();
+    let searches = pace(name, "searches", server, FEW, 200, spent, |count| Ok(peer.searches(count)))?;
+    let uploads = pace(name, "records", server, FEW, 200, spent, |count| {
         (0..count).map(|number| Ok(Django::check_in(number, &key_id()?))).collect()
     })?;
-    let name = "Django, PostgreSQL";
     Ok(Figures { name, uploads, searches, idle, after: peer.memory(), started: peer.started() })
 }
 
 /// Asks as fast as it goes, and then half as fast.
 fn pace(
+    name: &str,
+    what: &str,
     server: &Server,
     count: usize,
     status: u16,
+    spent: impl Fn() -> f64,
     requests: impl Fn(usize) -> Result<Vec<Vec<u8>>, Box<dyn Error>>,
 ) -> Result<Pace, Box<dyn Error>> {
+    let begun = Instant::now();
     flood(server, &requests(count / 10)?, status)?;
-    let most = flood(server, &requests(count)?, status)?.rate;
-    let half = trickle(server, &requests(count)?, status, most / 2.0)?;
-    Ok(Pace { most, half })
+    let all = requests(count)?;
+    let before = spent();
+    let most = flood(server, &all, status)?;
+    let busy = Duration::from_secs_f64((spent() - before) / count as f64);
+    eprintln!("  {name}: {:.0} {what}/s, {} each", most.rate, milliseconds(busy));
+    let half = trickle(server, &requests(count)?, status, most.rate / 2.0)?;
+    eprintln!(
+        "  {name}: p99 {} at half load; {:.0} s",
+        milliseconds(half.percentile(99)),
+        begun.elapsed().as_secs_f64()
+    );
+    Ok(Pace { most, half, busy })
 }
 
 fn milliseconds(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1000.0)
+    format!("{:.2} ms", time.as_secs_f64() * 1000.0)
 }
 
 /// Returns a key ID that nobody has had.
@@ -135,11 +171,9 @@ fn now() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Returns the memory that a process has, in MiB.
-fn memory(id: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    line.and_then(|line| line.trim().strip_suffix(" kB")?.parse::<f64>().ok()).unwrap_or(f64::NAN) / 1024.0
+/// Returns every how many records one is looked for.
+fn spread(records: usize) -> usize {
+    (records / MANY).max(1)
 }
 
 fn free_port() -> Result<u16, Box<dyn Error>> {

@@ -1,8 +1,6 @@
 //! lastkeyd, with as many records as a fleet has, and what devices and people ask of it.
 
 use std::error::Error;
-use std::fs;
-use std::sync::Arc;
 use std::time::Instant;
 
 use account::signature::{DeviceKey, Request, sign};
@@ -11,14 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lastkey_tests::lastkeyd::Lastkeyd;
 use lastkey_tests::postgres::Postgres;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 use sealed::Seal;
 use sha2::{Digest as _, Sha256};
 
-use crate::load::Server;
-use crate::{key_id, memory, now};
+use crate::load::{Server, trusting};
+use crate::processes::memory;
+use crate::{key_id, now, spread};
 
 const ACCOUNT: &str = "00000000-0000-4000-8000-00000000000a";
 const DEVICE: &str = "00000000-0000-4000-8000-00000000000d";
@@ -33,6 +29,7 @@ pub struct Ours {
     server: Server,
     device: DeviceKey,
     recipient: String,
+    key_ids: Vec<String>,
     started: f64,
 }
 
@@ -50,27 +47,28 @@ impl Ours {
         let recipient = age::x25519::Identity::generate().to_public().to_string();
         let device = DeviceKey::generate()?;
         let rows = Rows { recipient: &recipient, device: &device, records };
-        match (postgres, &database) {
+        let some = format!("SELECT key_id FROM records WHERE leaf % {} = 0", spread(records));
+        let key_ids = match (postgres, &database) {
             (Some(postgres), Some(url)) => {
                 rows.all(&Dialect::PostgreSql).iter().for_each(|sql| drop(postgres.query(url, sql)));
+                // As its own housekeeping does within a minute. SQLite has none, and lastkeyd does not ask it to.
+                postgres.query(url, "VACUUM ANALYZE");
+                postgres.query(url, "CHECKPOINT");
+                postgres.query(url, &some).lines().map(str::to_owned).collect()
             }
             _ => {
-                let file = lastkeyd.data().join("lastkeyd.sqlite");
-                rusqlite::Connection::open(file)?.execute_batch(&rows.all(&Dialect::Sqlite).join(";"))?;
+                let database = rusqlite::Connection::open(lastkeyd.data().join("lastkeyd.sqlite"))?;
+                database.execute_batch(&rows.all(&Dialect::Sqlite).join(";"))?;
+                let mut some = database.prepare(&some)?;
+                some.query_map([], |row| row.get(0))?.collect::<Result<Vec<String>, _>>()?
             }
-        }
-        let certificate = CertificateDer::from_pem_slice(&fs::read(lastkeyd.certificate())?)?;
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate)?;
-        let tls = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+        };
+        let tls = trusting(&lastkeyd.certificate())?;
         let port = lastkeyd.host().rsplit(':').next().and_then(|port| port.parse().ok()).ok_or("no port")?;
-        let server = Server { address: ([127, 0, 0, 1], port).into(), tls: Some(Arc::new(tls)) };
+        let server = Server { address: ([127, 0, 0, 1], port).into(), tls };
         let since = Instant::now();
         lastkeyd.start_again();
-        let mut ours = Self { lastkeyd, server, device, recipient, started: 0.0 };
+        let mut ours = Self { lastkeyd, server, device, recipient, key_ids, started: 0.0 };
         let answered = ours.server.wait(&ours.search("FFFFFFFF"), 200, since)?;
         ours.started = answered.as_secs_f64();
         Ok(ours)
@@ -86,9 +84,14 @@ impl Ours {
         self.started
     }
 
+    /// Returns its process.
+    pub fn process(&self) -> u32 {
+        self.lastkeyd.id()
+    }
+
     /// Returns the memory that it has, in MiB.
     pub fn memory(&self) -> f64 {
-        memory(self.lastkeyd.id())
+        memory(self.process())
     }
 
     /// Returns requests that each bring another record, sealed and signed.
@@ -129,8 +132,12 @@ impl Ours {
         Ok(request)
     }
 
-    /// Returns a request that looks for a key.
-    pub fn search(&self, start: &str) -> Vec<u8> {
+    /// Returns requests that each look for a key that is there.
+    pub fn searches(&self, count: usize) -> Vec<Vec<u8>> {
+        self.key_ids.iter().cycle().take(count).map(|id| self.search(&id[..8])).collect()
+    }
+
+    fn search(&self, start: &str) -> Vec<u8> {
         let host = self.lastkeyd.host();
         format!("GET /?key={start} HTTP/1.1\r\nHost: {host}\r\nCookie: __Host-session={SESSION}\r\n\r\n")
             .into_bytes()
@@ -192,7 +199,7 @@ impl Rows<'_> {
             ),
             format!(
                 "INSERT INTO sessions (id_hash, account_id, opener_id, agent, created, used, expires) \
-                 VALUES ({session}, '{ACCOUNT}', '', '', {now}, {later}, {later})"
+                 VALUES ({session}, '{ACCOUNT}', '', '', {now}, {now}, {later})"
             ),
             format!(
                 "INSERT INTO records (id, account_id, device_id, kind, volume_id, key_id, drive, sealed, proven, \
@@ -203,7 +210,6 @@ impl Rows<'_> {
                 "INSERT INTO record_recipients (record_id, recipient, account_id, key_id, leaf) \
                  SELECT id, '{recipient}', '{ACCOUNT}', key_id, leaf FROM records"
             ),
-            "ANALYZE".to_owned(),
         ]
     }
 }

@@ -57,6 +57,7 @@ pub struct Store {
     log: Arc<Log>,
     readers: AnyPool,
     jobs: mpsc::Sender<Job>,
+    devices: Arc<devices::Lately>,
 }
 
 impl Store {
@@ -73,7 +74,7 @@ impl Store {
         let (jobs, received) = mpsc::channel(BATCH);
         let writer = Writer::new(place.clone(), log.clone(), connections, readers.clone());
         tokio::spawn(writer.run(received));
-        Ok(Self { place, log, readers, jobs })
+        Ok(Self { place, log, readers, jobs, devices: Arc::default() })
     }
 
     /// Returns the connections for reading. They cannot write.

@@ -79,6 +79,7 @@ pub async fn record(app: &App, account: &str, device: &str) -> Vec<u8> {
         proven: now(),
         recipients: vec![recipient],
         sealed,
+        exactly: false,
         by_owner: false,
     };
     let receipt = app.store.add_record(upload).await.unwrap();

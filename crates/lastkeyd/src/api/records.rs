@@ -10,12 +10,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use uuid::Uuid;
 
-use super::recipients;
 use super::signed::{FromDevice, Unspent};
 use crate::app::App;
 use crate::audit::Entry;
 use crate::error::Error;
-use crate::store::{self, Upload, now, take_nonce};
+use crate::store::{self, Upload, devices, now};
 
 /// How many drives a device may have at a check-in.
 const DRIVES: usize = 64;
@@ -44,11 +43,6 @@ pub async fn add(
     if record.proven < 0 || record.proven > now().saturating_add(86_400) {
         return Err(Error::Invalid("the time of the proof is none, or in the future".to_owned()));
     }
-    let known = recipients::list(&app.store, &device.account).await?;
-    if !record.recipients.iter().eq(known.iter().map(|known| &known.recipient)) {
-        let why = "the account's recipients are others by now: ask for them, and seal anew".to_owned();
-        return Err(Error::Conflict("recipients", why));
-    }
     let upload = Upload {
         account: device.account,
         address: Some(from.0),
@@ -60,6 +54,7 @@ pub async fn add(
         proven: record.proven,
         recipients: record.recipients,
         sealed,
+        exactly: true,
         by_owner: false,
     };
     Ok((StatusCode::CREATED, Json(app.store.add_record(upload).await?)))
@@ -109,7 +104,7 @@ pub async fn check_in(
         .store
         .write(move |tx| {
             Box::pin(async move {
-                take_nonce(tx, &nonce).await?;
+                devices::hear(tx, &nonce).await?;
                 let at = now();
                 let checked = store::check_in(tx, &device.account, &device.id, at, &drives).await?;
                 let entry = Entry::done("check-in").account(&device.account).device(&device.id).from(from.0);

@@ -13,9 +13,10 @@ use crate::app::App;
 use crate::error::Error;
 use crate::gate::{self, From};
 use crate::store::devices::{self, Device};
-use crate::store::{Nonce, now, take_nonce};
+use crate::store::{Nonce, now};
 
-/// A device's request, of which the nonce is still to be spent: by the very change that it asks for.
+/// A device's request, of which the nonce is still to be spent: by the very change that it asks for, which also sees
+/// whether the device was shut out a moment ago.
 pub struct Unspent<T> {
     /// Who asks.
     pub device: Device,
@@ -77,14 +78,13 @@ impl<T: Body> FromRequest<App> for Unspent<T> {
     async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
         let heard = Heard::new(request, app).await?;
         // A device that is not known and a signature that does not fit are answered alike.
-        let device = match devices::find(&app.store, &heard.signed.keyid).await {
+        let device = match devices::known(&app.store, &heard.signed.keyid).await {
             Err(Error::NotFound) => return Err(unsigned(SignatureError::Wrong)),
             found => found?,
         };
         heard.verify(&device.public_key)?;
         if device.revoked.is_some() {
-            let why = "this device was shut out in the portal: log in again if it is yours".to_owned();
-            return Err(Error::Unauthorized("revoked", why));
+            return Err(devices::shut_out());
         }
         let body = T::read(&heard.body)?;
         Ok(Self { nonce: heard.nonce(), from: heard.from, device, body })
@@ -96,20 +96,10 @@ impl<T: Body> FromRequest<App> for FromDevice<T> {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Error> {
         let Unspent { device, nonce, body, .. } = Unspent::from_request(request, app).await?;
-        let id = device.id.clone();
-        app.store
-            .write(move |tx| {
-                Box::pin(async move {
-                    take_nonce(tx, &nonce).await?;
-                    sqlx::query("UPDATE devices SET seen = $1 WHERE id = $2")
-                        .bind(now())
-                        .bind(id)
-                        .execute(&mut *tx)
-                        .await?;
-                    Ok(((), Vec::new()))
-                })
-            })
-            .await?;
+        let hear = app.store.write(move |tx| {
+            Box::pin(async move { devices::hear(tx, &nonce).await.map(|()| ((), Vec::new())) })
+        });
+        hear.await?;
         Ok(Self { device, body })
     }
 }

@@ -247,6 +247,31 @@ async fn a_device_that_was_shut_out_is_told_so() {
 }
 
 #[tokio::test]
+async fn a_device_that_another_server_shut_out_does_nothing_more() {
+    let (_folder, app, account) = app().await;
+    let device = Device::of(&app, &account).await;
+    let (status, _): (_, Value) = device.ask("GET", "/api/v1/recipients", &Value::Null).await;
+    assert_eq!(status, StatusCode::OK);
+    // This server still remembers the device as one that may.
+    let shut_out = app.store.write(|tx| {
+        Box::pin(async move {
+            sqlx::query("UPDATE devices SET revoked = 1").execute(&mut *tx).await?;
+            Ok(((), Vec::new()))
+        })
+    });
+    shut_out.await.unwrap();
+    let record = record(&app, &account).await;
+    for (method, target, body) in [
+        ("GET", "/api/v1/recipients", &Value::Null),
+        ("POST", "/api/v1/records", &record),
+        ("POST", "/api/v1/check-ins", &json!({ "drives": [] })),
+    ] {
+        let (status, code) = device.refused(method, target, body).await;
+        assert_eq!((status, code.as_str()), (StatusCode::UNAUTHORIZED, "revoked"), "{target}");
+    }
+}
+
+#[tokio::test]
 async fn a_check_in_says_what_is_missing_and_what_is_stale() {
     let (_folder, app, account) = app().await;
     let device = Device::of(&app, &account).await;

@@ -97,15 +97,21 @@ async fn keys(app: &App, signed_in: &SignedIn, search: &Search) -> Result<Respon
             )
         });
     }
-    let missing = app.store.drives(id, None, 200).await?.into_iter().filter_map(missing).collect();
+    // Who has found what they look for is kept waiting by nothing else.
+    let drives = if found.records.is_empty() || key.is_empty() {
+        app.store.drives(id, None, 200).await?
+    } else {
+        Vec::new()
+    };
+    let nothing = found.records.is_empty() && key.is_empty();
     let body = Keys {
         notice: notice.as_ref(),
         key,
         rows: found.records.into_iter().map(|record| row(record, id)).collect(),
         next: found.next,
-        missing,
-        alone: super::recipients::list(app, id).await?.is_empty(),
-        devices: !crate::store::devices::list(&app.store, id).await?.is_empty(),
+        missing: drives.into_iter().filter_map(missing).collect(),
+        alone: key.is_empty() && super::recipients::list(app, id).await?.is_empty(),
+        devices: nothing && !crate::store::devices::list(&app.store, id).await?.is_empty(),
     };
     inside("Your recovery keys", "/", notice.as_ref(), &body)
 }

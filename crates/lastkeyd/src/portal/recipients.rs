@@ -265,6 +265,7 @@ fn upload(
         proven: listed.proven,
         recipients: recipients.to_vec(),
         sealed: sealed.bytes().to_vec(),
+        exactly: false,
         by_owner: true,
     })
 }

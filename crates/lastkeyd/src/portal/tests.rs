@@ -251,6 +251,7 @@ async fn add_keys(app: &App, name: &str, key_ids: &[String]) -> Vec<String> {
             proven: record.proven,
             recipients: vec![account.recipient.clone()],
             sealed: sealed.bytes().to_vec(),
+            exactly: false,
             by_owner: false,
         };
         ids.push(app.store.add_record(upload).await.unwrap().record);

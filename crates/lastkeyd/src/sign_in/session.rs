@@ -64,9 +64,8 @@ fn token(headers: &HeaderMap) -> Option<&str> {
 
 async fn signed_in(headers: &HeaderMap, app: &App) -> Result<Option<SignedIn>, Error> {
     let Some(token) = token(headers) else { return Ok(None) };
-    let Some(session) = app.store.session(&Sha256::digest(token), now()).await? else { return Ok(None) };
-    let account = app.store.account(&session.account).await?;
-    Ok(Some(SignedIn { account, session }))
+    let found = app.store.session(&Sha256::digest(token), now()).await?;
+    Ok(found.map(|(session, account)| SignedIn { account, session }))
 }
 
 impl FromRequestParts<App> for SignedIn {

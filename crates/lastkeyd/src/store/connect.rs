@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
-use sqlx::{AnyConnection, AnyPool};
+use sqlx::{AnyConnection, AnyPool, Connection};
 
 use crate::error::Error;
 
@@ -17,6 +17,8 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How many read at the same time.
 const READERS: u32 = 4;
+/// After how long unused a reader's connection is tried before it is used: its server may have been started anew.
+const UNTRIED: Duration = Duration::from_millis(100);
 
 /// Where a database is.
 #[derive(Clone, Debug)]
@@ -87,6 +89,16 @@ impl Place {
         let pool = AnyPoolOptions::new()
             .max_connections(if readers { READERS } else { 1 })
             .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            .before_acquire(move |connection, state| {
+                Box::pin(async move {
+                    // A page can be asked for again; a change that is cut off is not certain.
+                    if readers && state.idle_for < UNTRIED {
+                        return Ok(true);
+                    }
+                    Ok(connection.ping().await.is_ok())
+                })
+            })
             .after_connect(move |connection, _| {
                 Box::pin(async move {
                     sqlx::raw_sql(settings).execute(&mut *connection).await?;
@@ -124,10 +136,12 @@ const SQLITE_WRITER: &str =
     PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864";
 const SQLITE_READER: &str =
     "PRAGMA busy_timeout = 10000; PRAGMA trusted_schema = OFF; PRAGMA query_only = ON";
+/// Each statement is planned once: for most, to plan takes ten times as long as to find the few rows.
 const POSTGRES_WRITER: &str = "SET application_name = 'lastkeyd'; SET synchronous_commit = on;
-    SET lock_timeout = '10s'; SET statement_timeout = '60s'; SET idle_in_transaction_session_timeout = '60s'";
+    SET plan_cache_mode = force_generic_plan; SET lock_timeout = '10s'; SET statement_timeout = '60s';
+    SET idle_in_transaction_session_timeout = '60s'";
 const POSTGRES_READER: &str = "SET application_name = 'lastkeyd'; SET default_transaction_read_only = on;
-    SET statement_timeout = '60s'";
+    SET plan_cache_mode = force_generic_plan; SET statement_timeout = '60s'";
 
 /// Escapes what means something in a URL.
 fn escaped(file: &str) -> String {

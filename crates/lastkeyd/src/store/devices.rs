@@ -1,12 +1,16 @@
 //! Devices, and the short codes by which a person lets one in.
 
+mod lately;
+
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 use uuid::Uuid;
 
 use crate::audit::Entry;
 use crate::error::Error;
-use crate::store::{self, Nonce, Store, now};
+use crate::store::{self, Nonce, Store, Tx, now};
+
+pub(super) use self::lately::Lately;
 
 /// How long a short code lives, in seconds.
 pub const CODE_LIFETIME: i64 = 600;
@@ -272,6 +276,44 @@ pub async fn find(store: &Store, id: &str) -> Result<Device, Error> {
     device(&row.ok_or(Error::NotFound)?)
 }
 
+/// Returns a device as it was within the last minute: what it is, it stays, but it may have been shut out since. So what
+/// is done for it begins with [`hear`], or goes through [`Store::add_record`], which look again.
+///
+/// # Errors
+/// [`Error::NotFound`] when there is none.
+pub async fn known(store: &Store, id: &str) -> Result<Device, Error> {
+    if let Some(device) = store.devices.get(id) {
+        return Ok(device);
+    }
+    let device = find(store, id).await?;
+    store.devices.keep(&device);
+    Ok(device)
+}
+
+/// Spends a device's nonce, and notes that it was heard of.
+///
+/// # Errors
+/// `replay` when the nonce was used before, `revoked` when the device was shut out.
+pub async fn hear(tx: &mut Tx, nonce: &Nonce) -> Result<(), Error> {
+    let heard = sqlx::query("UPDATE devices SET seen = $1 WHERE id = $2 AND revoked IS NULL")
+        .bind(now())
+        .bind(&nonce.device)
+        .execute(&mut *tx)
+        .await?;
+    if heard.rows_affected() != 1 {
+        return Err(shut_out());
+    }
+    store::take_nonce(tx, nonce).await
+}
+
+/// What a device is told that was shut out.
+#[must_use]
+pub fn shut_out() -> Error {
+    let why =
+        "this device was shut out in the portal: log in again if it is yours, with `lastkey account login`";
+    Error::Unauthorized("revoked", why.to_owned())
+}
+
 /// Returns an account's devices, those that were shut out last.
 ///
 /// # Errors
@@ -292,25 +334,27 @@ pub async fn list(store: &Store, account: &str) -> Result<Vec<Device>, Error> {
 /// # Errors
 /// [`Error::NotFound`] when the account has no such device, or it was shut out before.
 pub async fn revoke(store: &Store, account: &str, id: &str) -> Result<(), Error> {
-    let (account, id) = (account.to_owned(), id.to_owned());
-    store
+    let (account, device) = (account.to_owned(), id.to_owned());
+    let revoked = store
         .write(move |tx| {
             Box::pin(async move {
                 let revoked = sqlx::query(
                     "UPDATE devices SET revoked = $1 WHERE id = $2 AND account_id = $3 AND revoked IS NULL",
                 )
                 .bind(now())
-                .bind(id.clone())
+                .bind(device.clone())
                 .bind(account.clone())
                 .execute(&mut *tx)
                 .await?;
                 if revoked.rows_affected() != 1 {
                     return Err(Error::NotFound);
                 }
-                Ok(((), vec![Entry::done("device.revoke").account(&account).device(&id)]))
+                Ok(((), vec![Entry::done("device.revoke").account(&account).device(&device)]))
             })
         })
-        .await
+        .await;
+    store.devices.forget(id);
+    revoked
 }
 
 fn device(row: &sqlx::any::AnyRow) -> Result<Device, Error> {

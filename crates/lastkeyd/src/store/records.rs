@@ -9,6 +9,7 @@ use sqlx::{AnyConnection, AnyPool, Connection, Row};
 use tokio::sync::oneshot;
 
 use super::audit::{Head, inclusions, read_head};
+use super::devices::shut_out;
 use super::log::Log;
 use super::sql::{insert, number, select_by, signed};
 use super::writer::Job;
@@ -50,6 +51,8 @@ pub struct Upload {
     pub recipients: Vec<String>,
     /// The age file.
     pub sealed: Vec<u8>,
+    /// Whether the recipients must be just those that the account has, in their order: what a device knows may be old.
+    pub exactly: bool,
     /// Whether the owner has sealed it anew in the portal. Then the device that sent it first may be shut out by now.
     pub by_owner: bool,
 }
@@ -165,21 +168,26 @@ async fn add(tx: &mut Tx, uploads: &[Hashed], first: u64) -> Result<Vec<Outcome>
     let mut fresh = take_nonces(tx, uploads).await?;
     let owners = owners(tx, uploads).await?;
     let mut known = known(tx, uploads).await?;
-    let readable = readable(tx, uploads).await?;
+    let recipients = recipients(tx, uploads).await?;
     let mut added = Vec::new();
     let mut outcomes = Vec::with_capacity(uploads.len());
     for Hashed { id, upload } in uploads {
         let nonce = (upload.nonce.device.clone(), upload.nonce.bytes.clone());
+        let account = recipients.get(&upload.account);
         let own = |recipient: &String| {
-            readable.get(&(upload.account.clone(), recipient.clone())) == Some(&upload.account)
+            account.is_some_and(|account| account.reader(recipient) == Some(&upload.account))
         };
+        let same = account.is_some_and(|account| account.names().eq(&upload.recipients));
         let outcome = if !fresh.remove(&nonce) {
             Outcome::Refused(replay())
         } else if !owners
             .get(&upload.nonce.device)
             .is_some_and(|(account, revoked)| *account == upload.account && (!revoked || upload.by_owner))
         {
-            Outcome::Refused(revoked())
+            Outcome::Refused(shut_out())
+        } else if upload.exactly && !same {
+            let why = "the account's recipients are others by now: ask for them, and seal anew".to_owned();
+            Outcome::Refused(Error::Conflict("recipients", why))
         } else if !upload.recipients.iter().any(own) {
             Outcome::Refused(Error::Invalid(
                 "the record is not sealed to the account's own key: ask for the recipients, and seal it to all of them"
@@ -198,13 +206,8 @@ async fn add(tx: &mut Tx, uploads: &[Hashed], first: u64) -> Result<Vec<Outcome>
         };
         outcomes.push(outcome);
     }
-    insert_records(tx, &added, &readable).await?;
+    insert_records(tx, &added, &recipients).await?;
     Ok(outcomes)
-}
-
-fn revoked() -> Error {
-    let message = "this device is not one of the account's any more: log in with `lastkey account login`";
-    Error::Unauthorized("revoked", message.to_owned())
 }
 
 fn entry(id: &[u8; 32], upload: &Upload) -> Entry {
@@ -218,7 +221,7 @@ fn entry(id: &[u8; 32], upload: &Upload) -> Entry {
 async fn insert_records(
     tx: &mut Tx,
     added: &[(&[u8; 32], &Upload, i64)],
-    readable: &HashMap<(String, String), String>,
+    recipients: &HashMap<String, Recipients>,
 ) -> Result<(), Error> {
     let uploaded = now();
     let into =
@@ -243,7 +246,7 @@ async fn insert_records(
         let mut accounts = HashSet::new();
         for recipient in upload.recipients.iter().collect::<BTreeSet<_>>() {
             // An account has a record once, however many of its keys open it.
-            let account = readable.get(&(upload.account.clone(), recipient.clone()));
+            let account = recipients.get(&upload.account).and_then(|known| known.reader(recipient));
             let account = account.filter(|&account| accounts.insert(account));
             rows.push((id, recipient, account, &upload.key_id, leaf));
         }
@@ -298,20 +301,33 @@ fn particulars_of(upload: &Upload) -> Particulars {
     (upload.account.clone(), kind, upload.volume.clone(), upload.key_id.clone())
 }
 
-/// Returns which account each recipient of an account is. Only its owner says whom it trusts: a device cannot put
-/// records before the eyes of others by naming their keys.
-async fn readable(tx: &mut Tx, uploads: &[Hashed]) -> Result<HashMap<(String, String), String>, Error> {
-    let accounts = distinct(uploads, |upload| &upload.account);
-    let own = "SELECT id, recipient, id FROM accounts WHERE id IN (VALUES)";
-    let others = "SELECT account_id, recipient, other_account_id FROM recipients
-                  WHERE other_account_id IS NOT NULL AND account_id IN (VALUES)";
-    let mut readable = HashMap::new();
-    for select in [others, own] {
-        for row in select_by(tx, select, 1, &accounts, |query, id| query.bind(id.clone())).await? {
-            readable.insert((row.try_get(0)?, row.try_get(1)?), row.try_get(2)?);
-        }
+/// An account's recipients, its own key first, and which account each is.
+#[derive(Default)]
+struct Recipients(Vec<(String, Option<String>)>);
+
+impl Recipients {
+    fn names(&self) -> impl Iterator<Item = &String> {
+        self.0.iter().map(|(name, _)| name)
     }
-    Ok(readable)
+
+    /// Returns the account that a recipient is. Only the owner says whom it trusts: a device cannot put records before
+    /// the eyes of others by naming their keys.
+    fn reader(&self, recipient: &str) -> Option<&String> {
+        self.0.iter().find(|(name, _)| name == recipient)?.1.as_ref()
+    }
+}
+
+/// Returns the recipients of each account, as [`crate::api`] tells them to devices.
+async fn recipients(tx: &mut Tx, uploads: &[Hashed]) -> Result<HashMap<String, Recipients>, Error> {
+    let accounts = distinct(uploads, |upload| &upload.account);
+    let select = "SELECT id, recipient, id AS reader, -1 AS since FROM accounts WHERE id IN (VALUES)
+                  UNION ALL SELECT account_id, recipient, other_account_id, created FROM recipients
+                  WHERE account_id IN (VALUES) ORDER BY since, recipient";
+    let mut recipients: HashMap<String, Recipients> = HashMap::new();
+    for row in select_by(tx, select, 1, &accounts, |query, id| query.bind(id.clone())).await? {
+        recipients.entry(row.try_get(0)?).or_default().0.push((row.try_get(1)?, row.try_get(2)?));
+    }
+    Ok(recipients)
 }
 
 fn distinct(uploads: &[Hashed], of: impl Fn(&Upload) -> &String) -> Vec<String> {

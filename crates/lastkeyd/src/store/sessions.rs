@@ -2,6 +2,7 @@
 
 use sqlx::Row;
 
+use super::accounts::Account;
 use super::{Store, Tx};
 use crate::error::Error;
 
@@ -32,19 +33,32 @@ pub struct Session {
 const COLUMNS: &str = "SELECT id_hash, account_id, opener_id, agent, created, used FROM sessions";
 
 impl Store {
-    /// Returns a session that has not ended, and notes that it was used.
+    /// Returns a session that has not ended with its account, and notes that it was used.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn session(&self, hash: &[u8], now: i64) -> Result<Option<Session>, Error> {
-        let query = format!("{COLUMNS} WHERE id_hash = $1 AND used > $2 AND expires > $3");
-        let row = sqlx::query(sqlx::AssertSqlSafe(query))
-            .bind(hash.to_vec())
-            .bind(now - IDLE)
-            .bind(now)
-            .fetch_optional(self.readers())
-            .await?;
-        let Some(session) = row.as_ref().map(session).transpose()? else { return Ok(None) };
+    pub async fn session(&self, hash: &[u8], now: i64) -> Result<Option<(Session, Account)>, Error> {
+        let row = sqlx::query(
+            "SELECT s.id_hash, s.account_id, s.opener_id, s.agent, s.created, s.used, a.name, a.recipient, a.mail,
+             a.webhook, a.created AS account_created
+             FROM sessions s JOIN accounts a ON a.id = s.account_id
+             WHERE s.id_hash = $1 AND s.used > $2 AND s.expires > $3",
+        )
+        .bind(hash.to_vec())
+        .bind(now - IDLE)
+        .bind(now)
+        .fetch_optional(self.readers())
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let session = session(&row)?;
+        let account = Account {
+            id: session.account.clone(),
+            name: row.try_get("name")?,
+            recipient: row.try_get("recipient")?,
+            mail: row.try_get("mail")?,
+            webhook: row.try_get("webhook")?,
+            created: row.try_get("account_created")?,
+        };
         if session.used <= now - EXACT {
             let hash = hash.to_vec();
             self.write(move |tx| {
@@ -59,7 +73,7 @@ impl Store {
             })
             .await?;
         }
-        Ok(Some(session))
+        Ok(Some((session, account)))
     }
 
     /// Returns an account's sessions, the one used last first.

@@ -27,12 +27,13 @@ fn placeholders(rows: usize, columns: usize) -> String {
     (0..rows).map(row).collect::<Vec<_>>().join(", ")
 }
 
-/// Cuts rows into pieces whose lengths are powers of two: there are few different statements, and a database keeps
-/// what it has prepared.
+/// Cuts rows into pieces whose lengths are powers of two or three times those: there are few different statements, and
+/// a database keeps what it has prepared.
 fn pieces<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::from_fn(move || {
-        let length = ROWS.min(1 << rows.len().checked_ilog2()?);
-        let (piece, rest) = rows.split_at(length);
+        let power = 1 << rows.len().checked_ilog2()?;
+        let length = if power + power / 2 <= rows.len() { power + power / 2 } else { power };
+        let (piece, rest) = rows.split_at(length.min(ROWS));
         rows = rest;
         Some(piece)
     })
@@ -57,7 +58,8 @@ pub(super) async fn insert<T>(
 }
 
 /// Selects the rows that belong to some keys. In `select` stands `(VALUES)` where they go. Those of two columns are
-/// joined with, first in a CROSS JOIN: SQLite finds pairs in a list only by reading the whole table.
+/// joined with, first in a CROSS JOIN: SQLite finds pairs in a list only by reading the whole table. The last key is
+/// asked for more than once, to make their number a power of two: so a join may give its rows more than once.
 pub(super) async fn select_by<T>(
     connection: &mut AnyConnection,
     select: &str,
@@ -66,10 +68,12 @@ pub(super) async fn select_by<T>(
     bind: impl for<'q> Fn(Query<'q>, &T) -> Query<'q>,
 ) -> Result<Vec<AnyRow>, Error> {
     let mut rows = Vec::new();
-    for piece in pieces(keys) {
-        let values = format!("(VALUES {})", placeholders(piece.len(), columns));
+    for piece in keys.chunks(ROWS) {
+        let length = piece.len().next_power_of_two();
+        let values = format!("(VALUES {})", placeholders(length, columns));
         let statement = query(select.replace("(VALUES)", &values));
-        rows.extend(piece.iter().fold(statement, &bind).fetch_all(&mut *connection).await?);
+        let keys = piece.iter().chain(piece.last().into_iter().cycle()).take(length);
+        rows.extend(keys.fold(statement, &bind).fetch_all(&mut *connection).await?);
     }
     Ok(rows)
 }
@@ -83,4 +87,21 @@ pub(super) fn number(row: &AnyRow, column: &str) -> Result<u64, Error> {
 /// Turns a number into what a database keeps.
 pub(super) fn signed(number: u64) -> Result<i64, Error> {
     i64::try_from(number).map_err(|_| Error::Internal(format!("{number} is more than a database can count")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_have_few_lengths_and_leave_nothing_out() {
+        let rows: Vec<usize> = (0..300).collect();
+        let mut lengths = std::collections::BTreeSet::new();
+        for count in 0..rows.len() {
+            let cut: Vec<&[usize]> = pieces(&rows[..count]).collect();
+            assert_eq!(cut.concat(), &rows[..count]);
+            lengths.extend(cut.iter().map(|piece| piece.len()));
+        }
+        assert_eq!(lengths.into_iter().collect::<Vec<_>>(), [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64]);
+    }
 }
