@@ -45,8 +45,9 @@ fn build(name: &str) -> PathBuf {
     let own = env::current_exe().expect("a path");
     let folder = own.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).expect("a folder");
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", name]).current_dir(root);
+    // Of the whole workspace, or the libraries would be built once more with other features than the tests' own.
+    let mut build = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    build.args(["build", "--quiet", "--locked", "--workspace", "--bin", name]).current_dir(root);
     build.arg("--target-dir").arg(folder.parent().expect("a folder"));
     if folder.ends_with("release") {
         build.arg("--release");
