@@ -4,6 +4,8 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 use unlocked::FileSystem;
@@ -83,7 +85,10 @@ impl Drop for Mounted {
 }
 
 /// A loop device, given back when dropped.
-pub struct Loop(String);
+pub struct Loop {
+    device: String,
+    image: PathBuf,
+}
 
 impl Loop {
     /// Attaches an image to a device; `None`, loudly, when that cannot be.
@@ -96,18 +101,31 @@ impl Loop {
             output("losetup", &[&["--find", "--show"], options, &[image]].concat())?.trim().to_owned();
         // The kernel keeps the partitions of whatever image was attached before.
         let _ = command("partx").args(["--delete", &device]).output();
-        Some(Self(device))
+        Some(Self { device, image: image.into() })
     }
 
     /// Returns the device.
     pub fn path(&self) -> &Path {
-        Path::new(&self.0)
+        Path::new(&self.device)
+    }
+
+    /// Says whether the device has the image still: the kernel takes it away when the last who had it open ends.
+    fn has_it(&self) -> bool {
+        let number = self.device.trim_start_matches("/dev/");
+        let image = fs::read_to_string(format!("/sys/block/{number}/loop/backing_file"));
+        image.is_ok_and(|image| Path::new(image.trim_end()) == self.image)
     }
 }
 
 impl Drop for Loop {
     fn drop(&mut self) {
-        run("losetup", ["--detach", &self.0]);
+        run("losetup", ["--detach", &self.device]);
+        // A namespace of mounts that was made meanwhile keeps a copy of every mount, and so the program that
+        // has not written all yet.
+        let started = Instant::now();
+        while self.has_it() && started.elapsed() < Duration::from_secs(60) {
+            sleep(Duration::from_millis(10));
+        }
     }
 }
 
