@@ -1,9 +1,10 @@
 // Drives Chromium for tests/support/browser.rs: a JSON line in, a JSON line out.
 //
-//     node driver.mjs MODULES HOST:PORT=SHA256...
+//     node driver.mjs MODULES CAMERA HOST:PORT=SHA256...
 //
-// MODULES is the folder that has node_modules. The certificate of each HOST:PORT must be the one with that
-// fingerprint, and then the browser takes it; it takes no other that it would not take anyway.
+// MODULES is the folder that has node_modules. CAMERA is the film that a camera sees, or nothing. The
+// certificate of each HOST:PORT must be the one with that fingerprint, and then the browser takes it; it takes no other
+// that it would not take anyway.
 
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -11,7 +12,7 @@ import { createRequire } from "node:module";
 import { createInterface } from "node:readline";
 import { connect } from "node:tls";
 
-const [modules, ...trusted] = process.argv.slice(2);
+const [modules, camera, ...trusted] = process.argv.slice(2);
 const load = createRequire(`${modules}/package.json`);
 const { chromium } = load("playwright-core");
 const axe = readFileSync(load.resolve("axe-core/axe.min.js"), "utf8");
@@ -50,8 +51,9 @@ async function start() {
       "--disable-component-update",
       "--disable-sync",
       // Whatever a page asks for, nothing leaves this machine.
-      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1",
+      "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, EXCLUDE 127.0.0.1",
       `--ignore-certificate-errors-spki-list=${keys.join(",")}`,
+      ...(camera ? ["--use-fake-device-for-media-stream", `--use-file-for-fake-video-capture=${camera}`] : []),
     ],
   });
 }
@@ -87,7 +89,11 @@ const verbs = {
     const requests = [];
     const complaints = [];
     context.on("request", (request) => requests.push(`${request.method()} ${request.url()}`));
-    context.on("requestfailed", (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
+    context.on("requestfailed", (request) => {
+      const why = request.failure()?.errorText;
+      // The browser itself stops what a page still waits for when it is left.
+      if (why !== "net::ERR_ABORTED") complaints.push(`${request.url()}: ${why}`);
+    });
     context.on("console", (said) => {
       if (["error", "warning"].includes(said.type())) complaints.push(`${said.type()}: ${said.text()}`);
     });
@@ -106,7 +112,12 @@ const verbs = {
     return (await page.goto(url))?.status() ?? null;
   },
 
+  // Says yes when a page asks for the camera.
+  allow: ({ context }) => context.grantPermissions(["camera"]),
+
   fill: (what) => find(what).fill(what.text),
+  type: (what) => find(what).pressSequentially(what.text),
+  upload: (what) => find(what).setInputFiles(what.files),
   click: (what) => find(what).click(),
   choose: (what) => find(what).selectOption(what.text),
   count: (what) => find(what).count(),
@@ -165,10 +176,15 @@ const verbs = {
   cookies: ({ context }) => context.cookies(),
 };
 
+// Scripts of ours wait for ever where pages may run none.
+function patience() {
+  return new Promise((_, reject) => setTimeout(() => reject(new Error("not done in two minutes")), 120_000).unref());
+}
+
 async function answer(line) {
   try {
     const { verb, page, ...rest } = JSON.parse(line);
-    return { ok: (await verbs[verb]({ ...rest, ...pages[page] })) ?? null };
+    return { ok: (await Promise.race([verbs[verb]({ ...rest, ...pages[page] }), patience()])) ?? null };
   } catch (error) {
     return { error: String(error.message) };
   }

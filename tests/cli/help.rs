@@ -5,12 +5,13 @@ use std::path::Path;
 
 use crate::support::{Said, folder, run_revealing, sample, to};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "status",
     "protectors",
     "backup",
     "verify",
     "account",
+    "panel",
     "find",
     "repair",
     "dictate",

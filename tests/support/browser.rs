@@ -71,6 +71,18 @@ impl What<'_> {
 /// # Panics
 /// When it does not start, or a server has another certificate.
 pub fn browser(trusted: &[(&str, &str)]) -> Option<Browser> {
+    start(trusted, "".as_ref())
+}
+
+/// Starts a browser on a computer whose camera sees a film, a `.y4m` file; `None`, loudly, when there is none.
+///
+/// # Panics
+/// When it does not start.
+pub fn browser_with_camera(film: &Path) -> Option<Browser> {
+    start(&[], film)
+}
+
+fn start(trusted: &[(&str, &str)], camera: &Path) -> Option<Browser> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let modules = env::var_os("LASTKEY_BROWSER").map_or(root.join("../target/browser"), PathBuf::from);
     if !modules.join("installed.json").exists() {
@@ -78,7 +90,7 @@ pub fn browser(trusted: &[(&str, &str)]) -> Option<Browser> {
         return None;
     }
     let mut node = Command::new("node");
-    node.arg(root.join("browser/driver.mjs")).arg(modules.canonicalize().expect("a folder"));
+    node.arg(root.join("browser/driver.mjs")).arg(modules.canonicalize().expect("a folder")).arg(camera);
     for (server, fingerprint) in trusted {
         let bare: String = fingerprint.chars().filter(char::is_ascii_hexdigit).collect();
         node.arg(format!("{server}={}", bare.to_lowercase()));
@@ -97,7 +109,7 @@ impl Browser {
         self.new_page(look, true)
     }
 
-    /// The same with JavaScript off.
+    /// The same with JavaScript off, so that axe-core cannot judge it.
     pub fn page_without_javascript(&self, look: Look) -> Page {
         self.new_page(look, false)
     }
@@ -176,6 +188,18 @@ impl Page {
         self.ask("fill", json!({ "label": label, "text": text }));
     }
 
+    /// Types into a field key by key, as fingers do.
+    #[track_caller]
+    pub fn type_slowly(&self, label: &str, text: &str) {
+        self.ask("type", json!({ "label": label, "text": text }));
+    }
+
+    /// Chooses files for a field.
+    #[track_caller]
+    pub fn upload(&self, label: &str, files: &[&Path]) {
+        self.ask("upload", json!({ "label": label, "files": files }));
+    }
+
     /// Chooses from a list.
     #[track_caller]
     pub fn choose(&self, label: &str, text: &str) {
@@ -244,6 +268,12 @@ impl Page {
     #[track_caller]
     pub fn look(&self, look: Look) {
         self.ask("look", json!({ "look": look.into_json() }));
+    }
+
+    /// Says yes when it asks for the camera.
+    #[track_caller]
+    pub fn allow_camera(&self) {
+        self.ask("allow", json!({}));
     }
 
     /// Gives it a built-in authenticator that keeps passkeys, and with `prf` derives keys with them.

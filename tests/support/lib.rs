@@ -23,6 +23,7 @@ pub mod makers;
 pub mod metadata;
 pub mod nbd;
 pub mod overlay;
+pub mod panel;
 pub mod peers;
 pub mod postgres;
 pub mod program;

@@ -17,5 +17,5 @@ pub mod wire;
 pub use address::{Address, AddressError};
 pub use client::{Client, ClientError, Signer};
 pub use log::Alarm;
-pub use session::{Login, Session};
+pub use session::{Answered, Login, Session, device_name};
 pub use trust::{Fingerprint, Trust, presented};

@@ -1,7 +1,8 @@
 //! A device at work with its account.
 
 use std::fs::File;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,8 +14,8 @@ use crate::place::{About, Account, Kept, Waiting};
 use crate::signature::{DeviceKey, is_key_id};
 use crate::trust::Trust;
 use crate::wire::{
-    CheckIn, CheckedIn, Consistency, DeviceLogin, DeviceLoginState, NewDeviceLogin, NewRecord, Receipt,
-    Recipient, Server,
+    CheckIn, CheckedIn, Consistency, DeviceLogin, DeviceLoginState, NAME_LIMIT, NewDeviceLogin, NewRecord,
+    Receipt, Recipient, Server,
 };
 
 type Result<T> = std::result::Result<T, ClientError>;
@@ -28,6 +29,40 @@ pub struct Login {
     about: About,
     server: Server,
     waits: DeviceLogin,
+}
+
+/// What came of asking to be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// The device is let in.
+    Confirmed,
+    /// It is not.
+    Refused,
+    /// Nobody has answered while the code was good.
+    Nobody,
+    /// Whoever waited wants no more.
+    Stopped,
+}
+
+/// Returns what a device calls itself: what a person gave it, or the computer's own name.
+#[must_use]
+pub fn device_name(given: Option<&str>) -> String {
+    let own = given.map(str::to_owned).or_else(computer_name).unwrap_or_default();
+    let mut name: String = own.trim().chars().filter(|c| !c.is_control()).collect();
+    while name.len() > NAME_LIMIT {
+        name.pop();
+    }
+    if name.is_empty() { "a computer".to_owned() } else { name }
+}
+
+#[cfg(unix)]
+fn computer_name() -> Option<String> {
+    Some(rustix::system::uname().nodename().to_string_lossy().into_owned())
+}
+
+#[cfg(not(unix))]
+fn computer_name() -> Option<String> {
+    std::env::var("COMPUTERNAME").ok()
 }
 
 impl Login {
@@ -82,6 +117,31 @@ impl Login {
             self.about.recipients = shown(recipients);
         }
         Ok(state)
+    }
+
+    /// Asks again and again until somebody has answered, as long as the code is good and `goes_on` says so.
+    ///
+    /// # Errors
+    /// When the server does not say, and asking again would not help.
+    pub fn wait(&mut self, mut goes_on: impl FnMut() -> bool) -> Result<Answered> {
+        // By this computer's clock alone: the server's may be another one.
+        let patience = self.waits.expires.saturating_sub(self.server.now);
+        let begun = Instant::now();
+        while goes_on() {
+            match self.state() {
+                Ok(DeviceLoginState::Confirmed { .. }) => return Ok(Answered::Confirmed),
+                Ok(DeviceLoginState::Refused) => return Ok(Answered::Refused),
+                Ok(DeviceLoginState::Waiting) => {}
+                Err(error) if error.may_pass() => {}
+                Err(ClientError::Refused { code, .. }) if code == "not-found" => return Ok(Answered::Nobody),
+                Err(error) => return Err(error),
+            }
+            if i64::try_from(begun.elapsed().as_secs()).is_ok_and(|waited| waited > patience) {
+                return Ok(Answered::Nobody);
+            }
+            thread::sleep(Self::PAUSE);
+        }
+        Ok(Answered::Stopped)
     }
 
     /// Returns what is known of the account, and the device's key.

@@ -102,6 +102,18 @@ pub enum RecordKind {
     Snapshot,
 }
 
+impl RecordKind {
+    /// Returns its name, as it stands on the wire and in a device's own record of copies.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::RecoveryKey => "recovery-key",
+            Self::ExternalKey => "external-key",
+            Self::Snapshot => "snapshot",
+        }
+    }
+}
+
 /// A record: `POST /api/v1/records`. The same bytes twice are one record, so that a device may say it again
 /// when it did not hear the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

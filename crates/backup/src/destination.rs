@@ -165,6 +165,8 @@ pub enum Warning {
     Network,
     /// What the place stands on cannot be seen.
     Unknown,
+    /// The place is on another BitLocker drive, which opens without this one.
+    OtherBitLocker,
 }
 
 impl std::fmt::Display for Warning {
@@ -181,6 +183,9 @@ impl std::fmt::Display for Warning {
             Self::Network => "this folder is on another computer: whoever can read it there can read the key",
             Self::Unknown => {
                 "what this folder stands on cannot be seen: make sure it is not the locked drive"
+            }
+            Self::OtherBitLocker => {
+                "it is on another BitLocker drive, whose own key has a proven copy elsewhere"
             }
         })
     }

@@ -7,10 +7,13 @@
 //! already there. [`NewFile`] is how a file comes to be whole or not at all.
 
 mod account;
+mod check;
 mod destination;
 mod directory;
 mod document;
 mod file;
+mod forms;
+mod found;
 mod import;
 pub mod keepass;
 mod new_file;
@@ -18,22 +21,27 @@ mod paper;
 mod print;
 pub mod record;
 mod sheets;
+mod tries;
 mod usb;
 mod verify;
 
 pub use self::account::AccountDestination;
 pub use self::directory::DirectoryDestination;
-pub use self::paper::PaperDestination;
+pub use self::paper::{PaperDestination, page};
+pub use check::{Checked, check};
 pub use destination::{Destination, ReadBack, Refusal, SaveError, SavedCopy, Warning};
 pub use document::{About, Content, Document};
 pub use file::FileDestination;
+pub use forms::{NamedDocument, READERS, in_other_forms};
+pub use found::{Found, NothingToSave};
 pub use import::{ImportDestination, Manager};
 pub use keepass::KeePassDestination;
 pub use new_file::{NewFile, parent, rename_new, sync_folder};
 pub use print::{FindError, PrintDestination};
 pub use sheets::{SheetsDestination, document_of};
-pub use usb::{Stick, StickError, UsbDestination, sticks};
-pub use verify::{Verdict, Verified, VerifyError, verify};
+pub use tries::{Tried, Tries, Trying, key_of, may_open};
+pub use usb::{Stick, StickError, UsbDestination, sticks, sticks_among, title};
+pub use verify::{Verdict, Verified, VerifyError, is_good_copy, verify};
 
 use fve::{Proof, Snapshot, Volume};
 

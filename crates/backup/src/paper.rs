@@ -112,8 +112,11 @@ impl Destination for PaperDestination {
     }
 }
 
-/// Makes the page of a recovery key.
-pub(crate) fn page(document: &Document, paper: Paper, place: &str) -> Result<Secret<Vec<u8>>, SaveError> {
+/// Makes the page of a recovery key, for `place`: a PDF, which is just what is printed or saved.
+///
+/// # Errors
+/// When it is no recovery key.
+pub fn page(document: &Document, paper: Paper, place: &str) -> Result<Secret<Vec<u8>>, SaveError> {
     let rejected = |why: String| SaveError::Rejected { place: place.to_owned(), why };
     let Content::RecoveryPassword { key_id, password } = &document.content else {
         return Err(rejected("only a recovery key can be printed".to_owned()));

@@ -26,7 +26,7 @@ pub struct PrintDestination {
     printer: Printer,
     paper: Paper,
     /// Whoever watches wants no more.
-    stop: fn() -> bool,
+    stop: Box<dyn Fn() -> bool + Send + Sync>,
     /// What the pixels of the last page said.
     said: Mutex<Option<Secret<Vec<u8>>>>,
     /// A print server keeps the file of a job.
@@ -39,7 +39,11 @@ impl PrintDestination {
     ///
     /// # Errors
     /// When there is no such printer.
-    pub fn find(name: &str, paper: Paper, stop: fn() -> bool) -> Result<Self, FindError> {
+    pub fn find(
+        name: &str,
+        paper: Paper,
+        stop: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Self, FindError> {
         let printer = if name.contains("://") {
             Printer::at(name)?
         } else {
@@ -54,7 +58,13 @@ impl PrintDestination {
                 there: printers.iter().map(|printer| printer.name.clone()).collect(),
             })?
         };
-        Ok(Self { printer, paper, stop, said: Mutex::default(), kept: AtomicBool::new(false) })
+        Ok(Self {
+            printer,
+            paper,
+            stop: Box::new(stop),
+            said: Mutex::default(),
+            kept: AtomicBool::new(false),
+        })
     }
 
     fn place(&self) -> String {

@@ -5,6 +5,7 @@
 //! waits for its turn.
 
 mod dependence;
+mod reconcile;
 mod schema;
 
 use std::fs;
@@ -15,6 +16,8 @@ use fve::{ProtectorKind, Volume};
 use recovery_key::KeyId;
 use rusqlite::{Connection, OpenFlags, Row, TransactionBehavior, params};
 use uuid::Uuid;
+
+pub use reconcile::ReconcileError;
 
 use crate::{Backup, Document, Standing};
 

@@ -21,7 +21,7 @@ use crate::destination::{Destination, ReadBack, Refusal, SaveError, SavedCopy, W
 use crate::document::{Content, Document};
 use crate::new_file::{NewFile, sync_folder};
 use mounted::{Access, Mounted};
-pub use stick::{Stick, StickError, sticks};
+pub use stick::{Stick, StickError, sticks, sticks_among, title};
 
 /// A drive that people unplug.
 #[derive(Debug)]

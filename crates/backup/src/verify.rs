@@ -1,8 +1,12 @@
 //! Does a copy open the drive?
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use fve::{Key, Proof, ProofError, ProtectorKind, Volume};
 use recovery_key::document::{self, Found, FoundSecret, Remark};
-use recovery_key::{DigitsError, KeyId, KeyIdPrefix};
+use recovery_key::{DigitsError, KeyId, KeyIdPrefix, Secret};
 
 /// What a document says, and what of it opens the drive.
 #[derive(Debug, Default)]
@@ -116,6 +120,24 @@ pub fn verify(volume: &Volume, name: Option<&str>, bytes: &[u8]) -> Verified {
         }
     }
     Verified { verdicts, remarks }
+}
+
+/// Returns whether a file is a good copy of a volume's key: what to say of one that is in the way of a new one.
+pub fn is_good_copy(volume: &Volume, path: &Path) -> bool {
+    let mut bytes = Secret::new(Vec::new());
+    let read = File::open(path)
+        .and_then(|file| file.take(document::SIZE_LIMIT as u64).read_to_end(bytes.expose_mut()));
+    if read.is_err() {
+        return false;
+    }
+    let place = path.display().to_string();
+    // A page says its key by its pixels.
+    if bytes.expose().starts_with(b"%PDF-") {
+        return crate::paper::seen(bytes.expose(), &place)
+            .is_ok_and(|said| verify(volume, None, said.expose()).is_proven());
+    }
+    let name = path.file_name().and_then(|name| name.to_str());
+    verify(volume, name, bytes.expose()).is_proven()
 }
 
 fn key_ids(volume: &Volume, kind: ProtectorKind) -> Vec<KeyId> {

@@ -69,3 +69,8 @@ impl Attached {
 pub fn attached() -> Vec<Attached> {
     platform::attached()
 }
+
+/// Returns a number that becomes another one when drives come, go or are mounted. It is cheap: no drive is opened.
+pub fn mark() -> u64 {
+    platform::mark()
+}

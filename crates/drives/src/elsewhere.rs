@@ -1,6 +1,7 @@
 //! The drives of macOS and the BSDs, as far as `/dev` tells.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -17,6 +18,15 @@ pub fn attached() -> Vec<Attached> {
 
 pub fn attached_as(drive: &Attached) -> Option<Attached> {
     drive.path.exists().then(|| self::drive(drive.path.clone()))?
+}
+
+/// Hashes which block devices there are.
+pub fn mark() -> u64 {
+    let mut devices = devices();
+    devices.sort_unstable();
+    let mut hasher = DefaultHasher::new();
+    devices.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Describes the partition `diskNsM`.

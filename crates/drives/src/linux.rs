@@ -9,6 +9,7 @@ mod udev;
 mod uses;
 
 use std::fs::{self, File, Metadata};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -21,6 +22,15 @@ pub fn attached() -> Vec<Attached> {
 
 pub fn attached_as(drive: &Attached) -> Option<Attached> {
     System::here().attached_as(drive)
+}
+
+/// Hashes what the kernel says of partitions and mounts.
+pub fn mark() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for file in ["/proc/partitions", "/proc/self/mountinfo"] {
+        fs::read(file).ok().hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 pub fn lies_on(path: &Path) -> io::Result<Vec<Layer>> {

@@ -102,6 +102,30 @@ impl Source {
         Ok(source)
     }
 
+    /// Takes a device that a process with more rights has opened, and the path by which it did.
+    ///
+    /// # Errors
+    /// When it is no device, or is gone.
+    #[cfg(target_os = "linux")]
+    pub fn from_device(file: File, path: &Path) -> Result<Self, OpenError> {
+        use std::os::unix::fs::FileTypeExt;
+        let failed = |error| OpenError::from_io(path, true, error);
+        if !file.metadata().map_err(failed)?.file_type().is_block_device() {
+            return Err(OpenError::NotADrive { path: path.into() });
+        }
+        let mut source = Self {
+            path: path.into(),
+            file,
+            size: 0,
+            device: true,
+            sector_size: None,
+            grain: None,
+            direct: false,
+        };
+        source.measure().map_err(failed)?;
+        Ok(source)
+    }
+
     fn measure(&mut self) -> io::Result<()> {
         if !self.device {
             self.size = self.file.metadata()?.len();

@@ -1,6 +1,8 @@
 //! The drives of Windows, as far as its letters tell.
 
 use std::ffi::OsString;
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Component, Path, PathBuf, Prefix};
 
@@ -14,6 +16,16 @@ pub fn attached() -> Vec<Attached> {
 
 pub fn attached_as(drive: &Attached) -> Option<Attached> {
     self::drive(drive.name.chars().next()?)
+}
+
+/// Hashes which letters there are, and whether what is behind each can be read: an unlocked drive can.
+pub fn mark() -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for letter in 'A'..='Z' {
+        let root = fs::metadata(format!("{letter}:\\"));
+        root.err().map(|error| error.raw_os_error()).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 /// Describes the drive with a letter: known to be there even when its opening is refused.

@@ -10,11 +10,13 @@
 //! Keys live in [`recovery_key::Secret`], and so do the texts that they are taken from. What the
 //! readers of ZIP, XML, JSON and PDF keep inside while they work is not wiped.
 
+mod folders;
 pub mod forms;
 mod report;
 mod unread;
 mod walk;
 
+pub use folders::own_folders;
 pub use report::{Entry, Report, Variant};
 pub use unread::{Seal, Unread, UnreadCount};
 pub use walk::{Finding, Findings, Place, Search, WrongDigits};

@@ -1,9 +1,10 @@
 //! The accounts that this person is signed in to, or this computer when the program runs with all rights.
 
+use std::path::PathBuf;
+
 use account::place::{Account, Accounts, PlaceError};
-use account::wire::RecordKind;
 use account::{Alarm, ClientError, Session};
-use backup::record::{Record, RecordError};
+use backup::record::{ReconcileError, Record};
 
 use crate::failure::{Failure, Kind, reason};
 use crate::output::Output;
@@ -11,9 +12,13 @@ use crate::record;
 use crate::words::{ERROR, OFF};
 
 /// Returns where the accounts are: beside the record.
+pub fn folder() -> Option<PathBuf> {
+    record::path().and_then(|path| Some(path.parent()?.join("accounts")))
+}
+
+/// Returns the accounts.
 pub fn all() -> Result<Accounts, Failure> {
-    let folder = record::path().and_then(|path| Some(path.parent()?.join("accounts")));
-    folder.map(Accounts::at).ok_or_else(|| {
+    folder().map(Accounts::at).ok_or_else(|| {
         Failure::new(Kind::NotFound, "there is no folder for accounts").hint("set LASTKEY_RECORD to a file")
     })
 }
@@ -64,36 +69,15 @@ pub fn at(place: &str) -> Result<Option<Session>, Failure> {
 
 /// Notes in the record which copies that waited have arrived. What cannot be noted is noted the next time.
 pub fn reconcile(record: &mut Record, output: &Output) {
-    let problem = match try_reconcile(record) {
-        Ok(()) => return,
+    let problem = match all() {
         Err(problem) => problem,
+        Ok(accounts) => match record.reconcile(&accounts) {
+            Ok(()) => return,
+            Err(ReconcileError::Account(error)) => unusable(&error),
+            Err(ReconcileError::Record(error)) => record::failure(&error),
+        },
     };
     output.note(format!("warning: {}", problem.message));
-}
-
-fn try_reconcile(record: &mut Record) -> Result<(), Failure> {
-    let accounts = all()?;
-    for name in accounts.names().map_err(|error| unusable(&error))? {
-        let Some(account) = accounts.open(&name).map_err(|error| unusable(&error))? else { continue };
-        let place = account.place();
-        for kept in account.kept().map_err(|error| unusable(&error))? {
-            let Ok(volume) = kept.record.volume.parse() else { continue };
-            let key_id = kept.record.key_id.as_deref().and_then(|id| id.parse().ok());
-            let of = (volume, key_id, content(kept.record.kind));
-            let noted = record.delivered(of, "account", &place, kept.record.proven);
-            noted.map_err(|error: RecordError| record::failure(&error))?;
-        }
-    }
-    Ok(())
-}
-
-/// Returns what a record is of, in the words of the local record.
-pub fn content(kind: RecordKind) -> &'static str {
-    match kind {
-        RecordKind::RecoveryKey => "recovery-key",
-        RecordKind::ExternalKey => "external-key",
-        RecordKind::Snapshot => "snapshot",
-    }
 }
 
 /// Returns what was wrong with the log of an account's server, ready to be shown.

@@ -4,6 +4,7 @@ mod account;
 mod files;
 mod mounts;
 mod nbd;
+mod panel;
 mod places;
 mod repair;
 mod rescue;
@@ -26,6 +27,7 @@ pub use account::{
 pub use files::{Cat, Cp, Ls, Tree};
 pub use mounts::{Mount, Unmount};
 pub use nbd::{Nbd, Tls as NbdTls};
+pub use panel::Panel;
 pub use places::{PaperSize, Places, Sheets, SignIn};
 pub use repair::Repair;
 pub use rescue::Rescue;
@@ -81,6 +83,11 @@ pub enum Command {
         after_help = "Examples:\n  lastkey account login https://keys.example.org\n  sudo lastkey backup /dev/sda3 --to account\n  lastkey account send\n\nKeys are sealed on this device: the server cannot open them."
     )]
     Account(Account),
+    /// Open the control panel in the browser
+    #[command(
+        after_help = "Examples:\n  lastkey panel\n  lastkey panel disk.img\n  lastkey panel --no-browser --port 4849\n\nIt listens on this computer alone, and lets in who has the code that it shows. The same command again shows a new code."
+    )]
+    Panel(Panel),
     /// Find recovery keys in files of every form, and say which drive each opens
     #[command(
         after_help = "Examples:\n  lastkey find\n  lastkey find 3C116B76 --in ~/Documents --in usb\n  sudo lastkey find /dev/sda3 --in /srv/share --json\n\nThe exit code is 0 only if what was looked for was found: a key, or one that opens the drive."
@@ -155,6 +162,9 @@ pub enum Command {
         /// The folder
         folder: PathBuf,
     },
+    /// Lend BitLocker drives, to be read, to the control panel at standard input
+    #[command(hide = true)]
+    PanelHelper,
     /// Make a small BitLocker drive, back its key up and prove it, before your eyes
     #[command(after_help = "Examples:\n  lastkey try\n  lastkey try --keep my-first-drive")]
     Try(Try),
@@ -198,6 +208,8 @@ impl Command {
             Self::Account(account) => account.json(),
             Self::Cat(_)
             | Self::Dictate(_)
+            | Self::Panel(_)
+            | Self::PanelHelper
             | Self::GuardMount { .. }
             | Self::Completions { .. }
             | Self::Man { .. } => false,

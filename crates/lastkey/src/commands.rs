@@ -11,6 +11,7 @@ mod ls;
 mod man;
 mod mount;
 mod nbd;
+mod panel;
 mod protectors;
 mod read;
 mod repair;
@@ -54,6 +55,8 @@ pub fn run(command: &Command, output: &Output) -> Result<ExitCode, Failure> {
         Command::Nbd(arguments) => nbd::run(arguments, output),
         Command::Read(arguments) => read::run(arguments, output),
         Command::Rescue(arguments) => rescue::run(arguments, output),
+        Command::Panel(arguments) => panel::run(arguments, output),
+        Command::PanelHelper => Ok(panel::help()),
         Command::GuardMount { folder } => mount::guard(folder),
         Command::Try(arguments) => try_drive::run(arguments, output),
         Command::Completions { shell } => man::completions(*shell, output),

@@ -4,13 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use ::find::Unread;
-use ::find::forms::{self, Readers};
+use ::find::forms;
 use backup::keepass::{self, Credentials, KeePassError};
-use paper::read::{PictureError, ReadError};
+use backup::{NamedDocument, in_other_forms};
+use paper::read::ReadError;
 use paper::share::{CombineError, Share};
-use recovery_key::document::{self, FoundSecret, Remark};
-use recovery_key::{KeyIdPrefix, Secret};
+use recovery_key::Secret;
 use sealed::{Opener, SealError};
 
 use crate::cli::Seals;
@@ -19,9 +18,6 @@ use crate::{keys, prompt};
 
 /// A picture of a page, or a document of an office, can be so long.
 const SIZE_LIMIT: u64 = forms::WHOLE_LIMIT as u64;
-
-/// A document that [`document::read`] reads, and its name.
-pub type Document = (Option<String>, Secret<Vec<u8>>);
 
 /// What opens sealed copies; passphrases that were asked for are kept for the next one.
 pub struct Unsealing<'a> {
@@ -46,7 +42,7 @@ impl<'a> Unsealing<'a> {
     }
 
     /// Reads a copy and returns the documents in it. The error does not name it.
-    pub fn open(&mut self, path: &Path) -> Result<Vec<Document>, Failure> {
+    pub fn open(&mut self, path: &Path) -> Result<Vec<NamedDocument>, Failure> {
         let bytes = read(path)?;
         let name = path.file_name().and_then(|name| name.to_str());
         self.documents(name, bytes, &keys::shown(path))
@@ -58,7 +54,7 @@ impl<'a> Unsealing<'a> {
         name: Option<&str>,
         bytes: Secret<Vec<u8>>,
         shown: &str,
-    ) -> Result<Vec<Document>, Failure> {
+    ) -> Result<Vec<NamedDocument>, Failure> {
         if let Some(by_passphrase) = sealed::needs_passphrase(bytes.expose()) {
             let inside = self.unseal(bytes.expose(), by_passphrase, shown)?;
             let name = name.map(|name| name.strip_suffix(".age").unwrap_or(name).to_owned());
@@ -130,7 +126,7 @@ impl<'a> Unsealing<'a> {
         Ok(opened)
     }
 
-    fn database(&mut self, bytes: &[u8], shown: &str) -> Result<Vec<Document>, Failure> {
+    fn database(&mut self, bytes: &[u8], shown: &str) -> Result<Vec<NamedDocument>, Failure> {
         let known = self.credentials.as_ref().map(|known| keepass::keys(bytes, known));
         let kept = match known {
             Some(Err(KeePassError::WrongKey)) if prompt::can_ask() => None,
@@ -170,53 +166,6 @@ impl<'a> Unsealing<'a> {
         let or = if self.optional { " (Enter: leave it closed)" } else { "" };
         let answer = prompt::hidden(&format!("Password of {shown}{or}: "))?;
         if self.optional && answer.expose().is_empty() { Err(needed()) } else { Ok(answer) }
-    }
-}
-
-/// Reads the forms that take more than text to read.
-pub const READERS: Readers = Readers { picture: Some(read_picture) };
-
-/// Reads the codes on a picture, and the page that lastkey prints.
-fn read_picture(bytes: &[u8]) -> Result<Vec<Secret<Vec<u8>>>, Unread> {
-    match paper::read::read(bytes) {
-        Ok(reading) if reading.keys.is_empty() => Err(Unread::Share),
-        Ok(reading) => Ok(vec![reading.document()]),
-        Err(ReadError::Nothing) => Ok(Vec::new()),
-        Err(ReadError::Picture(PictureError::Broken(_) | PictureError::Pdf(_))) => Err(Unread::Damaged),
-        Err(ReadError::Picture(PictureError::File { .. } | PictureError::Pixels { .. })) => {
-            Err(Unread::TooLarge)
-        }
-        Err(ReadError::Picture(_)) => Err(Unread::Picture),
-        Err(_) => Err(Unread::SpoiltPage),
-    }
-}
-
-/// Finds what a document of another kind says: of an office, an export, an archive.
-fn in_other_forms(name: Option<&str>, bytes: Secret<Vec<u8>>) -> Vec<Document> {
-    let reading = document::read(name, bytes.expose());
-    let wrong = |remark: &Remark| matches!(remark, Remark::WrongDigits { .. });
-    let itself = || (name.map(str::to_owned), bytes.duplicate());
-    if !reading.keys.is_empty() || reading.remarks.iter().any(wrong) {
-        return vec![itself()];
-    }
-    let contents = forms::read(name.unwrap_or_default(), bytes.expose(), &READERS);
-    if contents.keys.is_empty() {
-        return vec![itself()];
-    }
-    contents.keys.into_iter().map(|found| (None, document_of(found.key_id, &found.secret))).collect()
-}
-
-fn document_of(key_id: Option<KeyIdPrefix>, secret: &FoundSecret) -> Secret<Vec<u8>> {
-    match secret {
-        FoundSecret::ExternalKey(bek) => bek.to_bytes(),
-        FoundSecret::RecoveryPassword(password) => {
-            let id = key_id.map(|id| format!("Identifier: {id}\n")).unwrap_or_default();
-            let digits = password.digits();
-            let mut text = Secret::new(Vec::with_capacity(id.len() + digits.expose().len()));
-            text.expose_mut().extend(id.bytes());
-            text.expose_mut().extend(digits.expose().bytes());
-            text
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 use std::sync::Arc;
 
-use drives::{Attached, Partition, ResolveError, Signature, Source};
+use drives::{Attached, Part, Partition, ResolveError, Signature, Source};
 use fve::{ReadAt, Volume};
 
 use crate::cli::{Drive, Find};
@@ -14,10 +14,8 @@ use crate::output::Output;
 use crate::progress;
 
 mod damaged;
-mod part;
 
 pub use damaged::{Aids, Way, open_damaged, shows_files, was_converted};
-use part::Part;
 
 /// A BitLocker volume on a drive.
 pub struct Target {

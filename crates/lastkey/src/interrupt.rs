@@ -1,11 +1,13 @@
 //! Ctrl-C, and being told to end: at once where nothing can be half done, else as soon as it is undone.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use crate::failure::{Failure, Kind};
 
 static CRITICAL: AtomicUsize = AtomicUsize::new(0);
 static ASKED: AtomicBool = AtomicBool::new(false);
+static NEXT: OnceLock<Box<dyn Fn() + Send + Sync>> = OnceLock::new();
 
 /// While one lives, Ctrl-C does not end the program but is seen by [`check`].
 pub struct Critical(());
@@ -38,6 +40,16 @@ pub fn check() -> Result<(), Failure> {
     }
 }
 
+/// Does something when Ctrl-C is pressed: for work that waits for something else than [`asked`]. Once in a process.
+pub fn and_then(next: impl Fn() + Send + Sync + 'static) {
+    let _ = NEXT.set(Box::new(next));
+    if asked()
+        && let Some(next) = NEXT.get()
+    {
+        next();
+    }
+}
+
 /// Begins to listen for Ctrl-C, and on Unix for SIGTERM.
 pub fn install() {
     // Without a handler either ends the program as ever, which is the next best.
@@ -51,6 +63,9 @@ fn end() {
         crate::screen::close();
         show_typing();
         std::process::exit(Kind::Interrupted.code().into());
+    }
+    if let Some(next) = NEXT.get() {
+        next();
     }
 }
 

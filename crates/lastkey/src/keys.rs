@@ -220,14 +220,6 @@ fn recovery_keys(path: &Path, volume: &Volume) -> Result<Vec<Key>, Failure> {
     Err(failure)
 }
 
-/// Returns a key that was found as one to open a volume with.
-pub fn of_found(secret: &FoundSecret) -> Option<Key> {
-    match secret {
-        FoundSecret::RecoveryPassword(password) => Some(Key::RecoveryPassword(password.duplicate())),
-        FoundSecret::ExternalKey(bek) => Bek::parse(bek.to_bytes().expose()).ok().map(Key::External),
-    }
-}
-
 fn hex(path: &Path) -> Result<Secret<Vec<u8>>, Failure> {
     let bytes = key_file(path)?;
     let bad = || about(path, "a raw key is written in hex digits, two for each byte, and nothing else");

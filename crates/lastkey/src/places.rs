@@ -1,17 +1,15 @@
 //! From `--to KIND:PLACE` to destinations.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use backup::keepass::Credentials;
 use backup::record::Record;
 use backup::{
     AccountDestination, Destination, DirectoryDestination, FileDestination, FindError, ImportDestination,
-    KeePassDestination, Manager, PaperDestination, PrintDestination, Refusal, SheetsDestination,
-    UsbDestination,
+    KeePassDestination, Manager, PaperDestination, PrintDestination, SheetsDestination, UsbDestination,
 };
 use directory::DirectoryAddress;
-use fve::Volume;
 use recovery_key::Secret;
 use sealed::Seal;
 use uuid::Uuid;
@@ -255,9 +253,6 @@ fn split(to: &OsStr) -> (String, OsString) {
 }
 
 /// Refuses places that the lock-out would lock too, before a key is asked for.
-///
-/// A place on another BitLocker drive is good enough when that drive can be opened without this one:
-/// when the record knows a proven copy of its key elsewhere.
 pub fn check(
     place: &mut Place,
     target: &Target,
@@ -265,33 +260,10 @@ pub fn check(
     output: &Output,
 ) -> Result<(), Failure> {
     let about = place.destination.describe();
-    match place.destination.check(&target.path) {
-        Ok(warnings) => {
-            for warning in warnings {
-                output.note(format!("warning: {about}: {warning}"));
-            }
-            Ok(())
-        }
-        Err(Refusal::OnBitLocker { device: Some(device), place: folder, opener }) => {
-            let other = volume_on(&device);
-            let opens = other.zip(record).is_some_and(|(other, record)| {
-                record.opens_without(other, target.volume.id()).unwrap_or(false)
-            });
-            if !opens {
-                return Err(Refusal::OnBitLocker { device: Some(device), place: folder, opener }.into());
-            }
-            place.lies_on = other;
-            output.note(format!(
-                "warning: {about}: it is on another BitLocker drive, whose own key has a proven copy elsewhere"
-            ));
-            Ok(())
-        }
-        Err(refusal) => Err(refusal.into()),
+    let checked = backup::check(&*place.destination, &target.path, target.volume.id(), record)?;
+    for warning in checked.warnings {
+        output.note(format!("warning: {about}: {warning}"));
     }
-}
-
-/// Returns the BitLocker volume on a device or image.
-fn volume_on(device: &Path) -> Option<Uuid> {
-    let source = drives::Source::open(device).ok()?;
-    Volume::open(std::sync::Arc::new(source)).ok().map(|volume| volume.id())
+    place.lies_on = checked.lies_on;
+    Ok(())
 }

@@ -1,5 +1,7 @@
 //! A picture in shades of grey, wiped when dropped: a key may be seen on it.
 
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
 use recovery_key::Secret;
 
 /// Pixels from black (0) to white (255), row by row.
@@ -31,6 +33,15 @@ impl Gray {
     /// Returns all pixels.
     pub fn pixels(&self) -> &[u8] {
         self.pixels.expose()
+    }
+
+    /// Returns it as a PNG file, which is as secret as what is seen on it; `None` when it is larger than PNG can be.
+    pub fn to_png(&self) -> Option<Secret<Vec<u8>>> {
+        let (width, height) = (u32::try_from(self.width).ok()?, u32::try_from(self.height).ok()?);
+        let mut png = Secret::new(Vec::new());
+        let encoder = PngEncoder::new(png.expose_mut());
+        encoder.write_image(self.pixels(), width, height, ExtendedColorType::L8).ok()?;
+        Some(png)
     }
 
     /// Returns the rows, from above.
@@ -91,6 +102,14 @@ mod tests {
         assert!(Gray::new(2, 2, vec![0; 3]).is_none());
         assert!(Gray::new(0, 5, vec![]).is_none());
         assert!(Gray::new(usize::MAX, 2, vec![0; 3]).is_none());
+    }
+
+    #[test]
+    fn a_png_shows_the_same() {
+        let gray = Gray::new(3, 2, vec![0, 100, 7, 255, 200, 9]).expect("six pixels");
+        let png = gray.to_png().expect("a small picture");
+        let read = image::load_from_memory(png.expose()).expect("a PNG").into_luma8();
+        assert_eq!((read.dimensions(), read.as_raw().as_slice()), ((3, 2), gray.pixels()));
     }
 
     #[test]

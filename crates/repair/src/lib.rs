@@ -29,7 +29,7 @@
 //! [`Hints`] is what a person can read. [`Candidates`] is every key it may have been, as one long row of
 //! which any place can be computed at once: nothing is stored, and a search can go on where it stopped.
 //! [`Search`] tries the row on a drive, on all processors. [`Progress`] is what has to be kept to go on
-//! later; no digit is in it.
+//! later; no digit is in it. [`Plan`] is how long it will take.
 //!
 //! Nothing here opens files or asks anybody.
 
@@ -38,12 +38,14 @@ mod cost;
 mod group;
 mod hints;
 mod order;
+mod plan;
 mod progress;
 mod search;
 
 pub use candidates::Candidates;
 pub use cost::MOST_SLIPS;
 pub use hints::{GroupState, Hints, HintsError};
+pub use plan::Plan;
 pub use progress::{OtherSearch, Progress};
 pub use search::{Outcome, Search};
 

@@ -46,7 +46,12 @@ pub enum StickError {
 /// To learn what is free, one that nobody has mounted is mounted for reading, if this process may,
 /// where nobody else sees it.
 pub fn sticks() -> Vec<Stick> {
-    let sticks = removable(drives::attached()).into_iter();
+    sticks_among(drives::attached())
+}
+
+/// The same of drives that somebody else has listed.
+pub fn sticks_among(attached: Vec<Attached>) -> Vec<Stick> {
+    let sticks = removable(attached).into_iter();
     sticks.map(|drive| Stick { free: mounted::free(&drive), drive }).collect()
 }
 

@@ -48,7 +48,7 @@ impl SentReport {
             account: account.to_owned(),
             volume: record.volume.clone(),
             key_id: record.key_id.clone(),
-            kind: accounts::content(record.kind),
+            kind: record.kind.name(),
             drive: record.drive.clone(),
             delivered: result.is_ok(),
             error: result.err().map(|error| accounts::failure(&error)),

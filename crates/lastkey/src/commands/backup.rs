@@ -1,12 +1,12 @@
 //! `lastkey backup`: save, read back, prove.
 
 mod choose;
-mod found;
 mod work;
 
 use std::process::ExitCode;
 
 use backup::record::Record;
+use backup::{Found, NothingToSave};
 use fve::{Key, Unlocked};
 use serde::Serialize;
 
@@ -15,9 +15,8 @@ use crate::drive::{self, Target};
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 use crate::places::{self, Maker, Place};
-use crate::{keys, prompt, record};
+use crate::{keys, prompt, record, words};
 
-use found::Found;
 use work::Work;
 pub use work::{Copies, CopyReport};
 
@@ -79,7 +78,8 @@ impl<'a> Saving<'a> {
 
     /// Saves all keys of the drive; asks where to when no place was named.
     fn save(mut self, unlocked: &Unlocked, external_keys: bool, output: &Output) -> Result<Copies, Failure> {
-        let found = Found::on(unlocked, external_keys).map_err(|failure| failure.about(&self.target.name))?;
+        let found = Found::on(unlocked, external_keys, words::now().to_unix().0)
+            .map_err(|why| nothing(why).about(&self.target.name))?;
         if self.given.is_empty() {
             let chosen = choose::choose(&mut self.maker, self.target, self.record.as_ref(), output)?;
             self.given.push(chosen);
@@ -90,5 +90,14 @@ impl<'a> Saving<'a> {
             work.save(&found, place)?;
         }
         Ok(work.end(&found))
+    }
+}
+
+fn nothing(why: NothingToSave) -> Failure {
+    let failure = Failure::new(Kind::NothingToBackUp, why.to_string());
+    match why {
+        NothingToSave::NoKey => failure
+            .hint("in Windows, `manage-bde -protectors -add DRIVE: -recoverypassword` adds a recovery key"),
+        _ => failure,
     }
 }

@@ -14,16 +14,15 @@ use std::time::Instant;
 
 use ::find::forms::Readers;
 use ::find::{Entry, Findings, Search};
+use backup::READERS;
 use recovery_key::KeyIdPrefix;
 
 use crate::cli::FindKeys;
-use crate::copy::READERS;
 use crate::failure::{Failure, Kind};
 use crate::interrupt::{self, Critical};
 use crate::output::Output;
 use crate::progress;
 
-pub use locks::may_open;
 use locks::{Locks, Tried};
 use show::Report;
 

@@ -11,7 +11,7 @@ use std::time::Instant;
 use fve::{Key, ProtectorKind, RecoveryLocks, UnlockError};
 use recovery_key::character::is_separator;
 use recovery_key::{KeyId, KeyIdPrefix, RecoveryPassword, Secret};
-use repair::{Candidates, GroupState, Hints, HintsError, MOST_SLIPS, Outcome, Search};
+use repair::{Candidates, GroupState, Hints, HintsError, MOST_SLIPS, Outcome, Plan, Search};
 use serde::Serialize;
 
 use crate::cli::Repair;
@@ -24,7 +24,7 @@ use crate::words::{BOLD, ERROR, GOOD, OFF};
 use crate::{keys, progress, prompt};
 
 use kept::Kept;
-use plan::{Plan, duration, number};
+use plan::{duration, number};
 
 #[derive(Serialize)]
 struct Report {
@@ -53,12 +53,12 @@ pub fn run(arguments: &Repair, output: &Output) -> Result<ExitCode, Failure> {
     let candidates = Candidates::new(&hints);
     let plan = Plan::make(&candidates, &locks, kept.slips().or(arguments.slips));
     say_what_is_known(&hints, output);
-    output.note_unless_json(plan.words());
+    output.note_unless_json(plan::words(&plan));
     if arguments.dry_run {
-        output.document(&plan.report(&target, &locks.key_ids()))?;
+        output.document(&plan::report(&plan, &target, &locks.key_ids()))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let slips = plan.slips.ok_or_else(|| about(plan.too_long()))?;
+    let slips = plan.slips.ok_or_else(|| about(plan::too_long(&plan)))?;
     let end = candidates.count(slips);
     let search =
         Search { candidates: &candidates, volume: &target.volume, locks: &locks, from: kept.at(), to: end };

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use jiff::Timestamp;
-use web::{Icon, Link, Page};
+use web::{Frame, Icon, Language, Link, Page};
 
 use super::shelf;
 use crate::error::Error;
@@ -104,8 +104,18 @@ fn whole(
 ) -> Result<Response, Error> {
     let broken = |error: askama::Error| Error::Internal(format!("a page could not be made: {error}"));
     let body = body.render().map_err(broken)?;
-    let page =
-        Page { title, menu, here, sign_out: !menu.is_empty(), body: &body, scripts: &[shelf::SCRIPT.path()] };
+    let frame = Frame {
+        language: Language::English,
+        skip: "Skip to the content",
+        menu_name: "Main",
+        menu,
+        here,
+        leave: (!menu.is_empty()).then_some(Link { path: "/sign-out", text: "Sign out" }),
+        foot: "",
+        styles: &[],
+        scripts: &[shelf::SCRIPT.path()],
+    };
+    let page = Page { title, frame, body: &body };
     let mut response = Html(page.render().map_err(broken)?).into_response();
     if let Some(notice) = notice {
         *response.status_mut() = notice.status;

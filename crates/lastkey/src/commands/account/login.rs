@@ -1,11 +1,9 @@
 //! Signing in: whose server it is, and whose device this is.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
 use account::place::name_of;
-use account::wire::{DeviceLoginState, NAME_LIMIT};
-use account::{Address, Client, ClientError, Fingerprint, Login, Trust, presented};
+use account::{Address, Answered, Client, ClientError, Fingerprint, Login, Trust, device_name, presented};
 use serde::Serialize;
 
 use super::RecipientReport;
@@ -113,49 +111,13 @@ fn trust(address: &Address, expected: Option<Fingerprint>, output: &Output) -> R
 
 /// Waits for the person.
 fn wait(login: &mut Login) -> Result<(), Failure> {
-    // By this computer's clock alone: the server's may be another one.
-    let patience = login.code().1.saturating_sub(login.server().now);
-    let begun = Instant::now();
-    loop {
-        interrupt::check()?;
-        match login.state() {
-            Ok(DeviceLoginState::Confirmed { .. }) => return Ok(()),
-            Ok(DeviceLoginState::Refused) => {
-                return Err(Failure::new(Kind::NotPermitted, "the device was refused in the portal"));
-            }
-            Ok(DeviceLoginState::Waiting) => {}
-            Err(error) if error.may_pass() => {}
-            Err(ClientError::Refused { code, .. }) if code == "not-found" => return Err(over()),
-            Err(error) => return Err(accounts::failure(&error)),
+    match login.wait(|| !interrupt::asked()).map_err(|error| accounts::failure(&error))? {
+        Answered::Confirmed => Ok(()),
+        Answered::Refused => Err(Failure::new(Kind::NotPermitted, "the device was refused in the portal")),
+        Answered::Nobody => {
+            Err(Failure::new(Kind::NotPermitted, "nobody has confirmed the device while its code was good")
+                .hint("the same command again shows a new one"))
         }
-        if i64::try_from(begun.elapsed().as_secs()).is_ok_and(|waited| waited > patience) {
-            return Err(over());
-        }
-        std::thread::sleep(Login::PAUSE);
+        Answered::Stopped => interrupt::check(),
     }
-}
-
-fn over() -> Failure {
-    Failure::new(Kind::NotPermitted, "nobody has confirmed the device while its code was good")
-        .hint("the same command again shows a new one")
-}
-
-/// Returns what the device calls itself.
-fn device_name(given: Option<&str>) -> String {
-    let own = given.map(str::to_owned).or_else(computer_name).unwrap_or_default();
-    let mut name: String = own.trim().chars().filter(|c| !c.is_control()).collect();
-    while name.len() > NAME_LIMIT {
-        name.pop();
-    }
-    if name.is_empty() { "a computer".to_owned() } else { name }
-}
-
-#[cfg(unix)]
-fn computer_name() -> Option<String> {
-    Some(rustix::system::uname().nodename().to_string_lossy().into_owned())
-}
-
-#[cfg(not(unix))]
-fn computer_name() -> Option<String> {
-    std::env::var("COMPUTERNAME").ok()
 }

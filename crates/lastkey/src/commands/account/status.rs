@@ -85,7 +85,7 @@ impl AccountReport {
         let about = account.about();
         let utc = |seconds| words::utc(FileTime::from_unix(seconds, 0));
         let waiting = account.waiting()?.into_iter().map(|waiting| WaitingReport {
-            kind: accounts::content(waiting.record.kind),
+            kind: waiting.record.kind.name(),
             volume: waiting.record.volume,
             key_id: waiting.record.key_id,
             drive: waiting.record.drive,

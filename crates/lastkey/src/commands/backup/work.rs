@@ -1,12 +1,11 @@
 //! The saving, and the report of it.
 
 use backup::record::Record;
-use backup::{Backup as Saved, BackupError, Document, SaveError, Standing, back_up};
+use backup::{Backup as Saved, BackupError, Document, Found, SaveError, Standing, back_up, is_good_copy};
 use fve::{ProtectorKind, Volume};
 use recovery_key::KeyId;
 use serde::Serialize;
 
-use super::found::Found;
 use crate::commands::summary;
 use crate::drive::Target;
 use crate::failure::{Failure, Kind};
@@ -14,7 +13,7 @@ use crate::interrupt::{self, Critical};
 use crate::output::Output;
 use crate::places::Place;
 use crate::words::{self, BOLD, ERROR, GOOD, OFF};
-use crate::{accounts, keys, record};
+use crate::{accounts, record};
 
 /// What became of every copy, and why the first failed that did.
 pub struct Copies {
@@ -132,7 +131,7 @@ impl<'a> Work<'a> {
         if let Some(error) = &found.no_snapshot {
             self.output.note_unless_json(format!("note: the drive's metadata was not saved: {error}"));
         }
-        for key_id in found.documents.iter().filter_map(Document::key_id) {
+        for key_id in found.key_ids() {
             let id = key_id.to_string();
             let of_key = || self.copies.iter().filter(|copy| copy.key_id.as_ref() == Some(&id));
             let is_safe = |copy: &CopyReport| !matches!(copy.standing, Some("stored" | "waiting"));
@@ -181,11 +180,7 @@ fn explain(error: BackupError, volume: &Volume) -> Failure {
     };
     let failure = Failure::from(error);
     let Some(path) = path else { return failure };
-    let good = keys::read_file(&path).is_ok_and(|bytes| {
-        let name = path.file_name().and_then(|name| name.to_str());
-        backup::verify(volume, name, bytes.expose()).is_proven()
-    });
-    if good {
+    if is_good_copy(volume, &path) {
         failure.hint("that file is a good copy: it was read now, and it opened the drive")
     } else {
         failure.hint("that file does not open the drive: look at it, and move it away before you save again")

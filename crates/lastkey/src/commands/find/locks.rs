@@ -1,20 +1,17 @@
 //! The drives that keys are tried on.
 
 use std::ffi::OsString;
+use std::ops::ControlFlow;
 
-use ::find::{Entry, Variant};
-use fve::{Proof, ProofError, ProtectorKind, UnlockError};
-use recovery_key::KeyIdPrefix;
-use recovery_key::document::FoundSecret;
+use ::find::Entry;
+use backup::Trying;
+use fve::Proof;
 
 use crate::cli::Find;
 use crate::drive::{self, Target};
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::{interrupt, keys, progress, rights};
-
-/// Keys without a fitting key ID are tried as often as this without being told to: each takes a moment.
-const UNASKED: usize = 8;
+use crate::{interrupt, progress, rights};
 
 /// The BitLocker drives whose keys are looked for.
 pub struct Locks(Vec<Target>);
@@ -78,77 +75,20 @@ impl Locks {
     /// Tries every key on the drive whose key ID it has; keys without any on all drives, where they are
     /// few. `all` tries the rest too; `asked` says that the drives were named, so that the rest counts.
     pub fn try_all(&self, entries: Vec<Entry>, all: bool, asked: bool) -> Outcome {
-        let fitting = |entry: &Entry| -> Vec<&Target> {
-            self.0.iter().filter(|target| entry.key_id.is_some_and(|id| has(target, entry, id))).collect()
-        };
-        let possible =
-            |entry: &Entry| -> Vec<&Target> { self.0.iter().filter(|target| could(target, entry)).collect() };
-        let tries = |entry: &Entry| entry.variants.len() * possible(entry).len();
-        let nameless: usize = entries.iter().filter(|entry| entry.key_id.is_none()).map(tries).sum();
-        let try_nameless = all || nameless <= UNASKED;
-        let mut outcome = Outcome { drives: self.0.len(), ..Outcome::default() };
+        let volumes: Vec<_> = self.0.iter().map(|target| &target.volume).collect();
         let bar = progress::count(entries.len() as u64, "trying the keys on the drives");
-        for entry in entries {
-            let mut targets = fitting(&entry);
-            let by_id = !targets.is_empty();
-            if !by_id {
-                if all || entry.key_id.is_none() && try_nameless {
-                    targets = possible(&entry);
-                } else if asked || entry.key_id.is_none() {
-                    outcome.left_out += tries(&entry);
-                }
-            }
-            let tried = entry.variants.iter().map(|variant| Tried::of(variant, &targets, by_id)).collect();
-            outcome.entries.push((entry, tried));
-            bar.inc(1);
-        }
+        let tries = Trying { all, named: asked }.run(&volumes, entries, &|done| {
+            bar.set_position(done as u64);
+            if interrupt::asked() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
         bar.finish_and_clear();
-        outcome
-    }
-}
-
-/// Says whether the drive has a protector with this key ID that such a key may open.
-fn has(target: &Target, entry: &Entry, id: KeyIdPrefix) -> bool {
-    let kinds = may_open(entry);
-    target
-        .volume
-        .protectors()
-        .iter()
-        .any(|protector| kinds.contains(&protector.kind) && id.matches(&protector.id))
-}
-
-/// Says whether the drive has any protector that such a key may open.
-fn could(target: &Target, entry: &Entry) -> bool {
-    let kinds = may_open(entry);
-    target.volume.protectors().iter().any(|protector| kinds.contains(&protector.kind))
-}
-
-/// Returns the kinds of protectors that such a key may open.
-pub fn may_open(entry: &Entry) -> &'static [ProtectorKind] {
-    match entry.variants.first().map(|variant| &variant.secret) {
-        Some(FoundSecret::RecoveryPassword(_)) => &[ProtectorKind::RecoveryPassword],
-        // A startup key beside a TPM is in a .BEK file, too, but opens nothing alone.
-        Some(FoundSecret::ExternalKey(_)) => &[ProtectorKind::ExternalKey],
-        None => &[],
-    }
-}
-
-impl Tried {
-    fn of(variant: &Variant, targets: &[&Target], by_id: bool) -> Self {
-        let mut tried = Self::default();
-        let Some(key) = keys::of_found(&variant.secret) else { return tried };
-        for target in targets {
-            if interrupt::asked() {
-                break;
-            }
-            match target.volume.prove(&key) {
-                Ok(proof) => tried.opens.push((target.name.clone(), proof)),
-                // Whatever was tried on the off chance may fail.
-                Err(ProofError::Unlock(UnlockError::WrongKey { .. } | UnlockError::OtherKeyId { .. }))
-                    if !by_id => {}
-                Err(error) => tried.fails.push((target.name.clone(), error.into())),
-            }
-        }
-        tried
+        let name = |place: usize| self.0.get(place).map_or_else(String::new, |target| target.name.clone());
+        let named = |tried: backup::Tried| Tried {
+            opens: tried.opens.into_iter().map(|(place, proof)| (name(place), proof)).collect(),
+            fails: tried.fails.into_iter().map(|(place, error)| (name(place), error.into())).collect(),
+        };
+        let entries = tries.entries.into_iter();
+        let entries = entries.map(|(entry, tried)| (entry, tried.into_iter().map(named).collect())).collect();
+        Outcome { entries, drives: self.0.len(), left_out: tries.left_out }
     }
 }

@@ -1,19 +1,15 @@
 //! Where to search: what was named, or where people keep such files.
 
-use std::collections::BTreeSet;
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use directory::DirectoryAddress;
 use drives::Attached;
 
 use crate::failure::{self, Failure, Kind};
 use crate::output::Output;
-
-/// The folders in a person's home, as they are called where nothing else is said.
-const FOLDERS: [&str; 4] = ["Documents", "Desktop", "Downloads", "OneDrive"];
 
 /// Where to search.
 #[derive(Default)]
@@ -45,7 +41,7 @@ pub fn all(named: &[OsString], output: &Output) -> Result<Places, Failure> {
         }
     }
     if named.is_empty() {
-        places.extend(own_folders());
+        places.extend(home().map_or_else(Vec::new, |home| ::find::own_folders(&home)));
         places.extend(sticks(output));
         if places.is_empty() {
             return Err(Failure::new(Kind::Usage, "there are no folders of your own to search")
@@ -72,31 +68,6 @@ fn name(drive: &Attached) -> &str {
     drive.label.as_deref().or(drive.model.as_deref()).unwrap_or(&drive.name)
 }
 
-/// Returns the folders that are there, in the home of whoever sits at the computer.
-fn own_folders() -> Vec<PathBuf> {
-    let Some(home) = home() else { return Vec::new() };
-    let settings = fs::read_to_string(home.join(".config/user-dirs.dirs")).unwrap_or_default();
-    let mut folders: BTreeSet<_> = FOLDERS.iter().map(|name| home.join(name)).collect();
-    folders.extend(settings.lines().filter_map(|line| user_folder(line, &home)));
-    // Windows moves these folders into OneDrive.
-    let moved = ["OneDrive", "OneDriveConsumer", "OneDriveCommercial"];
-    folders.extend(moved.iter().filter_map(env::var_os).map(PathBuf::from));
-    folders.into_iter().filter(|folder| folder.is_dir() && *folder != home).collect()
-}
-
-/// Reads `XDG_DOCUMENTS_DIR="$HOME/Dokumente"`.
-fn user_folder(line: &str, home: &Path) -> Option<PathBuf> {
-    let (name, value) = line.trim().split_once('=')?;
-    if !["XDG_DOCUMENTS_DIR", "XDG_DESKTOP_DIR", "XDG_DOWNLOAD_DIR"].contains(&name) {
-        return None;
-    }
-    let value = value.trim().trim_matches('"');
-    match value.strip_prefix("$HOME/") {
-        Some(rest) => Some(home.join(rest)),
-        None => Some(PathBuf::from(value)).filter(|path| path.is_absolute()),
-    }
-}
-
 /// Returns the home of the person, also when they run the program as root by sudo.
 #[cfg(unix)]
 fn home() -> Option<PathBuf> {
@@ -112,20 +83,4 @@ fn home() -> Option<PathBuf> {
 #[cfg(not(unix))]
 fn home() -> Option<PathBuf> {
     env::var_os("USERPROFILE").map(PathBuf::from).filter(|home| home.is_dir())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn folders_have_the_names_of_their_language() {
-        let folder = |line| user_folder(line, Path::new("/home/me"));
-        assert_eq!(folder("XDG_DOCUMENTS_DIR=\"$HOME/Dokumente\""), Some("/home/me/Dokumente".into()));
-        #[cfg(unix)]
-        assert_eq!(folder("XDG_DESKTOP_DIR=\"/srv/desk\""), Some("/srv/desk".into()));
-        for other in ["", "# XDG_DESKTOP_DIR", "XDG_MUSIC_DIR=\"$HOME/Musik\"", "XDG_DESKTOP_DIR=\"x\""] {
-            assert_eq!(folder(other), None);
-        }
-    }
 }

@@ -1,9 +1,10 @@
 //! What was found and is sealed: opened where the key to it is named or known.
 
 use ::find::{Findings, Place, Seal, Unread};
+use backup::READERS;
 
 use crate::cli::Seals;
-use crate::copy::{READERS, Unsealing};
+use crate::copy::Unsealing;
 use crate::failure::Kind;
 use crate::output::Output;
 use crate::{interrupt, keys};

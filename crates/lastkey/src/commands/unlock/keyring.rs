@@ -4,15 +4,15 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use ::find::{Entry, Search, Variant};
+use backup::{READERS, key_of, may_open};
 use fve::{Key, Proof, ProofError, UnlockError, Volume};
 
 use crate::cli::Seals;
-use crate::commands::find::{may_open, sealed};
-use crate::copy::READERS;
+use crate::commands::find::sealed;
 use crate::failure::Failure;
 use crate::interrupt::{self, Critical};
 use crate::output::Output;
-use crate::{keys, progress};
+use crate::progress;
 
 /// Keys without a key ID are tried on each drive, a moment each: so many at most.
 const NAMELESS: usize = 64;
@@ -100,7 +100,7 @@ impl Keyring {
 }
 
 fn attempt(volume: &Volume, variant: &Variant) -> Result<Answer, Option<ProofError>> {
-    let key = keys::of_found(&variant.secret).ok_or(None)?;
+    let key = key_of(&variant.secret).ok_or(None)?;
     let proof = volume.prove(&key)?;
     let copy = variant.copies.first().map_or_else(String::new, |(place, _)| place.to_string());
     Ok(Answer::Opens { key, proof, copy })

@@ -8,19 +8,20 @@ use account::place::Kept;
 use account::{ClientError, Session};
 use backup::record::Copy;
 use backup::{
-    Destination, DirectoryDestination, ReadBack, SaveError, SavedCopy, SheetsDestination, UsbDestination,
+    Destination, DirectoryDestination, NamedDocument, ReadBack, SaveError, SavedCopy, SheetsDestination,
+    UsbDestination,
 };
 use directory::DirectoryAddress;
 
 use crate::cli::{Seals, SignIn};
-use crate::copy::{Document, Unsealing};
+use crate::copy::Unsealing;
 use crate::failure::Kind;
 use crate::{accounts, places};
 
 /// What is left of a copy.
 pub enum Reached {
     /// What it says.
-    Documents(Vec<Document>),
+    Documents(Vec<NamedDocument>),
     /// A server has just the bytes that were proven before they were sent, and gave a receipt for them again.
     Kept,
     /// It is gone or broken.
@@ -148,7 +149,7 @@ impl<'a> Reach<'a> {
             let key_id = kept.record.key_id.as_deref().map(str::parse).and_then(Result::ok);
             kept.record.volume.parse() == Ok(copy.volume)
                 && key_id == copy.key_id
-                && accounts::content(kept.record.kind) == copy.content
+                && kept.record.kind.name() == copy.content
         };
         let Some(kept) = kept.iter().find(is_its) else {
             return Reached::Away("the receipt is not on this computer any more".to_owned());

@@ -1,13 +1,12 @@
-//! What there is to save.
+//! What there is to save of an open drive.
 
-use backup::{About, Content, Document};
 use fve::{ProtectorKind, Recovered, SnapshotError, Unlocked};
 use recovery_key::KeyId;
 
-use crate::failure::{Failure, Kind};
-use crate::words;
+use crate::document::{About, Content, Document};
 
-/// What there is to save.
+/// What there is to save of an open drive.
+#[derive(Debug)]
 pub struct Found {
     /// The documents: keys, and the metadata last.
     pub documents: Vec<Document>,
@@ -17,20 +16,33 @@ pub struct Found {
     pub no_snapshot: Option<SnapshotError>,
 }
 
+/// Why there is nothing to save.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NothingToSave {
+    /// It has no key at all.
+    #[error("the drive is not encrypted, so it has no key")]
+    NotEncrypted,
+    /// What opened it shows no keys.
+    #[error("opened by its data key alone, the drive does not show its recovery keys")]
+    DataKeyOnly,
+    /// None of its keys is one that can be kept.
+    #[error("the drive has no recovery key and no external key")]
+    NoKey,
+}
+
 impl Found {
-    /// Finds every recovery key, and the external keys when they are asked for or there is nothing else.
-    pub fn on(unlocked: &Unlocked<'_>, external_keys: bool) -> Result<Self, Failure> {
-        let nothing = |why: &str| Failure::new(Kind::NothingToBackUp, why);
-        if unlocked.vmk().is_none() {
-            return Err(nothing(if unlocked.volume().protectors().is_empty() {
-                "the drive is not encrypted, so it has no key"
-            } else {
-                "opened by its data key alone, the drive does not show its recovery keys"
-            }));
-        }
+    /// Finds every recovery key, and the external keys when they are asked for or there is nothing else. `now` is in
+    /// seconds since 1970.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn on(unlocked: &Unlocked<'_>, external_keys: bool, now: i64) -> Result<Self, NothingToSave> {
         let volume = unlocked.volume();
-        let about =
-            About { volume: volume.id(), label: volume.metadata().label(), now: words::now().to_unix().0 };
+        if unlocked.vmk().is_none() {
+            let is_open = volume.protectors().is_empty();
+            return Err(if is_open { NothingToSave::NotEncrypted } else { NothingToSave::DataKeyOnly });
+        }
+        let about = About { volume: volume.id(), label: volume.metadata().label(), now };
         let document = |content| Document { drive: about.clone(), content };
         let mut found = Self { documents: Vec::new(), damaged: Vec::new(), no_snapshot: None };
         for Recovered { id, secret, .. } in unlocked.recovery_passwords() {
@@ -50,14 +62,17 @@ impl Found {
             }
         }
         if found.documents.is_empty() && found.damaged.is_empty() {
-            let way =
-                "in Windows, `manage-bde -protectors -add DRIVE: -recoverypassword` adds a recovery key";
-            return Err(nothing("the drive has no recovery key and no external key").hint(way));
+            return Err(NothingToSave::NoKey);
         }
         match volume.snapshot() {
             Ok(snapshot) => found.documents.push(document(Content::Snapshot(snapshot))),
             Err(error) => found.no_snapshot = Some(error),
         }
         Ok(found)
+    }
+
+    /// Returns the key IDs of the keys that can be saved.
+    pub fn key_ids(&self) -> impl Iterator<Item = KeyId> {
+        self.documents.iter().filter_map(Document::key_id)
     }
 }
