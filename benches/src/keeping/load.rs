@@ -1,18 +1,19 @@
 //! Asking a server as fast as it answers, or as often as one wants to.
 
+use std::collections::VecDeque;
 use std::error::Error;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use crate::processes::busy;
 
@@ -33,8 +34,6 @@ pub struct Server {
     pub tls: Arc<ClientConfig>,
 }
 
-type Stream = StreamOwned<ClientConnection, TcpStream>;
-
 /// Trusts one certificate.
 ///
 /// # Errors
@@ -47,47 +46,58 @@ pub fn trusting(certificate: &Path) -> Result<Arc<ClientConfig>, Box<dyn Error>>
     Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
 }
 
-/// A connection that is kept as long as the server keeps it.
-struct Connection<'s> {
-    server: &'s Server,
-    stream: Option<Stream>,
+/// A connection, on which one request at a time is answered.
+struct Connection {
+    socket: TcpStream,
+    tls: ClientConnection,
     answer: Vec<u8>,
+    there: usize,
+    head: Option<Head>,
+    /// When the request was due that is being answered.
+    due: Instant,
 }
 
-impl Connection<'_> {
-    /// Asks, and returns the status once the whole answer is there.
-    fn ask(&mut self, request: &[u8]) -> io::Result<u16> {
-        let mut stream = match self.stream.take() {
-            Some(stream) => stream,
-            None => self.server.connect()?,
-        };
-        stream.write_all(request)?;
-        stream.flush()?;
-        let mut there = 0;
-        let head = loop {
-            there += self.more(&mut stream, there)?;
-            if let Some(end) = self.answer[..there].windows(4).position(|four| four == b"\r\n\r\n") {
-                break Head::read(&self.answer[..end], end + 4)?;
-            }
-        };
-        while there < head.whole {
-            there += self.more(&mut stream, there)?;
-        }
-        self.stream = head.keeps.then_some(stream);
-        Ok(head.status)
+impl Connection {
+    fn send(&mut self, request: &[u8], due: Instant) -> io::Result<()> {
+        (self.there, self.head, self.due) = (0, None, due);
+        self.tls.writer().write_all(request)?;
+        self.flush()
     }
 
-    fn more(&mut self, stream: &mut Stream, there: usize) -> io::Result<usize> {
-        if there == self.answer.len() {
-            if there >= ANSWER {
-                return Err(bad());
+    fn flush(&mut self) -> io::Result<()> {
+        while self.tls.wants_write() {
+            self.tls.write_tls(&mut self.socket)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what has come, or waits for it. `None` while the answer is not whole.
+    fn receive(&mut self) -> io::Result<Option<Head>> {
+        if self.tls.read_tls(&mut self.socket)? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.tls.process_new_packets().map_err(io::Error::other)?;
+        self.flush()?;
+        loop {
+            if self.there == self.answer.len() {
+                if self.there >= ANSWER {
+                    return Err(bad());
+                }
+                self.answer.resize(2 * self.there, 0);
             }
-            self.answer.resize(2 * there, 0);
+            match self.tls.reader().read(&mut self.answer[self.there..]) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(more) => self.there += more,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
         }
-        match stream.read(&mut self.answer[there..])? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            more => Ok(more),
+        if self.head.is_none() {
+            let answer = &self.answer[..self.there];
+            let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
+            self.head = end.map(|end| Head::read(&answer[..end], end + 4)).transpose()?;
         }
+        Ok(self.head.take_if(|head| self.there >= head.whole))
     }
 }
 
@@ -120,17 +130,16 @@ fn bad() -> io::Error {
 }
 
 impl Server {
-    fn connect(&self) -> io::Result<Stream> {
-        let stream = TcpStream::connect(self.address)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+    fn connect(&self) -> io::Result<Connection> {
+        let mut socket = TcpStream::connect(self.address)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(PATIENCE))?;
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-        let client = ClientConnection::new(Arc::clone(&self.tls), name).map_err(io::Error::other)?;
-        Ok(StreamOwned::new(client, stream))
-    }
-
-    fn connection(&self) -> Connection<'_> {
-        Connection { server: self, stream: None, answer: vec![0; 16 << 10] }
+        let mut tls = ClientConnection::new(Arc::clone(&self.tls), name).map_err(io::Error::other)?;
+        while tls.is_handshaking() {
+            tls.complete_io(&mut socket)?;
+        }
+        Ok(Connection { socket, tls, answer: vec![0; 16 << 10], there: 0, head: None, due: Instant::now() })
     }
 
     /// Asks once, and returns the status.
@@ -138,7 +147,13 @@ impl Server {
     /// # Errors
     /// When there is no answer.
     pub fn ask(&self, request: &[u8]) -> io::Result<u16> {
-        self.connection().ask(request)
+        let mut connection = self.connect()?;
+        connection.send(request, Instant::now())?;
+        loop {
+            if let Some(head) = connection.receive()? {
+                return Ok(head.status);
+            }
+        }
     }
 
     /// Asks until it answers with `status`, and returns how long that took.
@@ -195,41 +210,65 @@ pub fn trickle(
     run(server, requests, status, Some(rate))
 }
 
+/// One thread asks on all connections: it takes the processors away from the server as little as can be.
 fn run(
     server: &Server,
     requests: &[Vec<u8>],
     status: u16,
     rate: Option<f64>,
 ) -> Result<Asked, Box<dyn Error>> {
-    let next = AtomicUsize::new(0);
+    let mut connections = Vec::with_capacity(CONNECTIONS);
+    // Who has waited longest asks next: the server's workers get the same to do.
+    let mut free = VecDeque::with_capacity(CONNECTIONS);
+    let mut times = Vec::with_capacity(requests.len());
+    let mut waiting = requests.iter().enumerate().peekable();
     let busy_before = busy(&[std::process::id()]);
-    let start = Instant::now() + Duration::from_millis(100);
-    let work = || -> Result<Vec<Duration>, io::Error> {
-        let (mut connection, mut times) = (server.connection(), Vec::new());
-        thread::sleep(start.saturating_duration_since(Instant::now()));
-        loop {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let Some(request) = requests.get(number) else { return Ok(times) };
-            let due = match rate {
-                Some(rate) => start + Duration::from_secs_f64(number as f64 / rate),
-                None => Instant::now(),
-            };
-            thread::sleep(due.saturating_duration_since(Instant::now()));
-            let found = connection.ask(request)?;
-            if found != status {
-                return Err(io::Error::other(format!("it answers {found}, not {status}")));
+    let start = Instant::now();
+    while times.len() < requests.len() {
+        let mut pause = PATIENCE;
+        while let Some(&(number, request)) = waiting.peek() {
+            let now = Instant::now();
+            let due = rate.map_or(now, |rate| start + Duration::from_secs_f64(number as f64 / rate));
+            if due > now {
+                pause = due - now;
+                break;
             }
-            times.push(due.elapsed());
+            if connections.len() < CONNECTIONS {
+                // It asks at once: some servers give a thread to who has come, and wait.
+                free.push_front(connections.len());
+                connections.push(server.connect()?);
+            }
+            let Some(asker) = free.pop_front() else { break };
+            connections[asker].send(request, due)?;
+            waiting.next();
         }
-    };
-    let mut times = thread::scope(|scope| {
-        let workers: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(work)).collect();
-        let all = workers.into_iter().map(|worker| worker.join().expect("no worker panics"));
-        all.collect::<Result<Vec<_>, _>>()
-    })?
-    .concat();
+        for number in ready(&connections, pause)? {
+            let connection = &mut connections[number];
+            let Some(Head { status: found, keeps, .. }) = connection.receive()? else { continue };
+            if found != status {
+                return Err(format!("it answers {found}, not {status}").into());
+            }
+            times.push(connection.due.elapsed());
+            free.push_back(number);
+            if !keeps {
+                *connection = server.connect()?;
+            }
+        }
+    }
     let rate = times.len() as f64 / start.elapsed().as_secs_f64();
     let busy = busy(&[std::process::id()]) - busy_before;
     times.sort_unstable();
     Ok(Asked { rate, busy: Duration::from_secs_f64(busy / times.len() as f64), times })
+}
+
+/// Waits until something has come on some of the connections, or the time is over.
+fn ready(connections: &[Connection], pause: Duration) -> io::Result<Vec<usize>> {
+    let socket = |connection| PollFd::new(connection, PollFlags::IN);
+    let mut sockets: Vec<_> = connections.iter().map(|connection| &connection.socket).map(socket).collect();
+    let pause_over = poll(&mut sockets, Some(&Timespec::try_from(pause).map_err(io::Error::other)?))? == 0;
+    if pause_over && pause == PATIENCE {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
+    let spoken = |(number, socket): (usize, &PollFd<'_>)| (!socket.revents().is_empty()).then_some(number);
+    Ok(sockets.iter().enumerate().filter_map(spoken).collect())
 }

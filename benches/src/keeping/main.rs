@@ -4,7 +4,8 @@
 //! the processor time of each answer is printed too, the server's (with that of its PostgreSQL) and the clients'. Prints
 //! figures and ratios of one run, never a verdict.
 //!
-//! `cargo run --release -p lastkey-benches --bin keeping [RECORDS]` (Debian: `apt-get install postgresql python3-venv`)
+//! `cargo run --release -p lastkey-benches --bin keeping [RECORDS [SERVER...]]`, where the servers are `sqlite`,
+//! `postgresql` and `django`; all of them when none is named (Debian: `apt-get install postgresql python3-venv`)
 
 mod django;
 mod load;
@@ -23,6 +24,8 @@ use processes::{busy, children};
 
 /// How many records are there before.
 const RECORDS: usize = 1_000_000;
+/// What is measured when nothing is said; ratios are to the last.
+const SERVERS: [&str; 3] = ["sqlite", "postgresql", "django"];
 /// How many requests of a kind a fast server is asked, and a slow one.
 const MANY: usize = 10_000;
 const FEW: usize = 2_000;
@@ -48,31 +51,47 @@ struct Pace {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let records = std::env::args().nth(1).map_or(Ok(RECORDS), |count| count.parse())?;
-    let python = django::python()?;
+    let mut arguments = std::env::args().skip(1);
+    let records = arguments.next().map_or(Ok(RECORDS), |count| count.parse())?;
+    let mut servers: Vec<String> = arguments.collect();
+    if servers.is_empty() {
+        servers = SERVERS.map(str::to_owned).to_vec();
+    }
     println!(
         "{records} records, {} connections at once, server and clients on the same processors\n",
         load::CONNECTIONS
     );
+    let all = servers.iter().map(|server| figures(server, records)).collect::<Result<Vec<_>, _>>()?;
+    print(&all);
+    Ok(())
+}
 
-    let ours = Ours::start(None, records)?;
-    let sqlite = of_ours("lastkeyd, SQLite", &ours, None)?;
-    drop(ours);
-    let cluster = cluster()?;
-    let ours = Ours::start(Some(&cluster), records)?;
-    let postgresql = of_ours("lastkeyd, PostgreSQL", &ours, Some(&cluster))?;
-    drop((ours, cluster));
-    let cluster = self::cluster()?;
-    let peer = Django::start(&python, &cluster, records)?;
-    let django = of_django(&peer, &cluster)?;
+/// Starts a server, and measures it.
+fn figures(server: &str, records: usize) -> Result<Figures, Box<dyn Error>> {
+    match server {
+        "sqlite" => of_ours("lastkeyd, SQLite", &Ours::start(None, records)?, None),
+        "postgresql" => {
+            let cluster = cluster()?;
+            of_ours("lastkeyd, PostgreSQL", &Ours::start(Some(&cluster), records)?, Some(&cluster))
+        }
+        "django" => {
+            let python = django::python()?;
+            let cluster = cluster()?;
+            of_django(&Django::start(&python, &cluster, records)?, &cluster)
+        }
+        other => Err(format!("{other} is none of {}", SERVERS.join(", ")).into()),
+    }
+}
 
-    let all = [&sqlite, &postgresql, &django];
+/// Prints what was measured; ratios to the server that was measured last.
+fn print(all: &[Figures]) {
+    let Some(peer) = all.last() else { return };
     for (title, pace) in [
         ("records in", (|figures| &figures.uploads) as fn(&Figures) -> &Pace),
         ("searches by the first 8 of a key ID", |figures| &figures.searches),
     ] {
         println!("{title:36} /second   ratio   processor   ratio    clients   half load: p50       p99");
-        let least = pace(&django);
+        let least = pace(peer);
         for figures in all {
             let Pace { most, half, busy } = pace(figures);
             println!(
@@ -92,7 +111,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     for Figures { name, idle, after, started, .. } in all {
         println!("  {name:34} {idle:9.1} {after:12.1} {started:12.2} s");
     }
-    Ok(())
 }
 
 fn cluster() -> Result<Postgres, Box<dyn Error>> {

@@ -60,7 +60,7 @@ pub async fn present(request: Request, next: Next) -> Response {
 
 fn words(status: StatusCode, error: Option<&Error>) -> (&'static str, String) {
     match error {
-        Some(Error::Database(_) | Error::Internal(_)) => {
+        Some(Error::Database(_) | Error::Sqlite(_) | Error::Internal(_)) => {
             ("internal", "the server could not do it; its log says why. Try again later".to_owned())
         }
         Some(error) => (error.code(), error.to_string()),

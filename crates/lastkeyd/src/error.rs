@@ -35,6 +35,9 @@ pub enum Error {
     /// The database.
     #[error("the database: {0}")]
     Database(#[from] sqlx::Error),
+    /// The database, where it is asked without a detour.
+    #[error("the database: {0}")]
+    Sqlite(#[from] rusqlite::Error),
     /// Anything that should not happen. What it is goes to the log, not to whoever asked.
     #[error("{0}")]
     Internal(String),
@@ -53,7 +56,22 @@ impl Error {
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Database(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Database(_) | Self::Sqlite(_) | Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// Whether the database has said no to what it was given, and would to nothing else.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match self {
+            // Data that it does not take, and rules that are broken (SQLSTATE).
+            Self::Database(error) => error
+                .as_database_error()
+                .and_then(|error| error.code())
+                .is_some_and(|code| code.starts_with("22") || code.starts_with("23")),
+            Self::Sqlite(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation)
+            }
+            _ => false,
         }
     }
 
@@ -68,7 +86,7 @@ impl Error {
             Self::TooLarge(_) => "too-large",
             Self::TooMany(_) => "too-many",
             Self::Busy(_) => "busy",
-            Self::Database(_) | Self::Internal(_) => "internal",
+            Self::Database(_) | Self::Sqlite(_) | Self::Internal(_) => "internal",
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The database: SQLite by default, PostgreSQL for fleets; the same SQL for both, with `$1` for what is bound.
+//! The database: SQLite by default, PostgreSQL for fleets; the same SQL for both, with `$1` for what is bound, but where
+//! records come in by the thousand (`store/uploads`).
 //!
 //! Every change goes through [`Store::write`], together with what the audit log says of it: both are on the disk
 //! before it returns, or neither. Changes are made one after the other, each sees what the one before has done, and
@@ -18,9 +19,11 @@ mod log;
 pub mod openers;
 pub mod outbox;
 pub mod private;
+mod readers;
 mod records;
 pub mod sessions;
 mod sql;
+mod uploads;
 mod writer;
 
 use std::future::Future;
@@ -32,6 +35,7 @@ use sqlx::{AnyConnection, AnyPool, Row};
 use tokio::sync::{mpsc, oneshot};
 
 use self::connect::Place;
+use self::readers::Readers;
 use self::writer::{BATCH, Job, Waiting, Writer};
 use crate::audit::Entry;
 use crate::error::Error;
@@ -56,6 +60,7 @@ pub struct Store {
     place: Arc<Place>,
     log: Arc<Log>,
     readers: AnyPool,
+    often: Arc<Readers>,
     jobs: mpsc::Sender<Job>,
     devices: Arc<devices::Lately>,
 }
@@ -72,9 +77,10 @@ impl Store {
         keep_log_key(&connections, &log.verifier().to_string()).await?;
         let readers = place.pool(true).await?;
         let (jobs, received) = mpsc::channel(BATCH);
-        let writer = Writer::new(place.clone(), log.clone(), connections, readers.clone());
+        let often = Arc::new(Readers::new(readers.clone()));
+        let writer = Writer::new(place.clone(), log.clone(), connections, readers.clone())?;
         tokio::spawn(writer.run(received));
-        Ok(Self { place, log, readers, jobs, devices: Arc::default() })
+        Ok(Self { place, log, readers, often, jobs, devices: Arc::default() })
     }
 
     /// Returns the connections for reading. They cannot write.
@@ -121,6 +127,7 @@ impl Store {
             // Nothing is left to wait for when the writer has ended by itself.
             let _ = answer.await;
         }
+        self.often.close().await;
         self.readers.close().await;
     }
 

@@ -121,6 +121,8 @@ CREATE TABLE records (
     uploaded BIGINT NOT NULL,
     leaf BIGINT NOT NULL
 );
+-- What is sealed cannot be made smaller: do not try.
+ALTER TABLE records ALTER COLUMN sealed SET STORAGE EXTERNAL;
 CREATE INDEX records_by_volume ON records (account_id, volume_id);
 
 -- Who can open a record. `account_id` is null for a recipient that has no account here. `key_id` and `leaf` are the

@@ -93,7 +93,7 @@ CREATE TABLE nonces (
     nonce BLOB NOT NULL,
     expires BIGINT NOT NULL,
     PRIMARY KEY (device_id, nonce)
-);
+) WITHOUT ROWID;
 CREATE INDEX nonces_by_expiry ON nonces (expires);
 
 -- To whom the account's records are sealed besides its own key: another account, or an age recipient.
@@ -171,7 +171,8 @@ CREATE INDEX outbox_by_due ON outbox (due);
 -- The audit log: the leaves of a Merkle tree. `body` is what is hashed, the other columns are copies out of it to
 -- search by. An erased entry keeps its hash in `audit_nodes`.
 CREATE TABLE audit_entries (
-    leaf BIGINT PRIMARY KEY,
+    -- In SQLite's own word for it the table is its own index.
+    leaf INTEGER PRIMARY KEY,
     at BIGINT NOT NULL,
     act TEXT NOT NULL,
     account_id TEXT,
@@ -188,7 +189,7 @@ CREATE TABLE audit_nodes (
     place BIGINT NOT NULL,
     hash BLOB NOT NULL,
     PRIMARY KEY (level, place)
-);
+) WITHOUT ROWID;
 
 -- `checkpoint` is signed: who has the database but not the key cannot write another history.
 CREATE TABLE audit_head (

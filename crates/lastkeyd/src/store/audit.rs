@@ -186,17 +186,29 @@ async fn read_edge(connection: &mut AnyConnection, size: u64) -> Result<Edge, Er
     Edge::new(size, hashes).ok_or_else(missing)
 }
 
-/// Adds entries to the log, and moves its head. The caller has [`lock`]ed it.
-pub(super) async fn append(
-    tx: &mut Tx,
+/// What the log grows by.
+pub(super) struct Growth<'e> {
+    /// The tree's edge afterwards.
+    pub(super) edge: Edge,
+    /// The log's head afterwards.
+    pub(super) head: Head,
+    /// When.
+    pub(super) time: i64,
+    /// The entries, each with its leaf and what is hashed of it.
+    pub(super) rows: Vec<(i64, &'e Entry, String)>,
+    /// The subtrees that become complete.
+    pub(super) nodes: Vec<(Node, Hash)>,
+}
+
+/// Says what the log becomes by some entries. The caller has [`lock`]ed it, and puts it into the database.
+pub(super) fn grow<'e>(
     log: &Log,
     mut edge: Edge,
-    entries: &[Entry],
-) -> Result<(Edge, Head), Error> {
+    entries: impl Iterator<Item = &'e Entry>,
+) -> Result<Growth<'e>, Error> {
     let time = now();
     let mut known: HashMap<Node, Hash> = edge.nodes().collect();
-    let mut nodes = Vec::with_capacity(entries.len() * 2);
-    let mut rows = Vec::with_capacity(entries.len());
+    let (mut nodes, mut rows) = (Vec::new(), Vec::new());
     for entry in entries {
         let body = serde_json::to_string(&Body { time, salt: salt()?, entry })
             .map_err(|why| Error::Internal(why.to_string()))?;
@@ -204,6 +216,19 @@ pub(super) async fn append(
         rows.push((signed(edge.size())?, entry, body));
         edge.push(hash, |node, hash| nodes.push((node, hash)));
     }
+    known.extend(nodes.iter().copied());
+    let head = Head { size: edge.size(), note: log.sign(edge.size(), edge.root()), known };
+    Ok(Growth { edge, head, time, rows, nodes })
+}
+
+/// Returns what the database has of a node: level, place, hash.
+pub(super) fn node((node, hash): &(Node, Hash)) -> (i64, i64, &[u8]) {
+    (i64::from(node.level), node.place.cast_signed(), hash)
+}
+
+/// Adds entries to the log, and moves its head. The caller has [`lock`]ed it.
+pub(super) async fn append(tx: &mut Tx, log: &Log, edge: Edge, entries: &[Entry]) -> Result<Edge, Error> {
+    let Growth { edge, head, time, rows, nodes } = grow(log, edge, entries.iter())?;
     let into = "audit_entries (leaf, at, act, account_id, device_id, record_id, body)";
     insert(tx, into, &rows, "", |query, (leaf, entry, body)| {
         query
@@ -216,19 +241,17 @@ pub(super) async fn append(
             .bind(body.clone())
     })
     .await?;
-    insert(tx, "audit_nodes (level, place, hash)", &nodes, "", |query, (node, hash)| {
-        query.bind(i64::from(node.level)).bind(node.place.cast_signed()).bind(hash.to_vec())
+    insert(tx, "audit_nodes (level, place, hash)", &nodes, "", |query, row| {
+        let (level, place, hash) = node(row);
+        query.bind(level).bind(place).bind(hash.to_vec())
     })
     .await?;
-    let note = log.sign(edge.size(), edge.root());
     sqlx::query("UPDATE audit_head SET size = $1, checkpoint = $2 WHERE id = 1")
         .bind(signed(edge.size())?)
-        .bind(&note)
+        .bind(head.note)
         .execute(&mut *tx)
         .await?;
-    known.extend(nodes);
-    let head = Head { size: edge.size(), note, known };
-    Ok((edge, head))
+    Ok(edge)
 }
 
 fn salt() -> Result<String, Error> {
@@ -257,23 +280,36 @@ pub(super) async fn inclusions(
         .iter()
         .map(|&leaf| Plan::inclusion(leaf, head.size).map_err(|_| Error::NotFound))
         .collect::<Result<_, _>>()?;
-    let leaf_node = |leaf: u64| Node { level: 0, place: leaf };
     let mut wanted: Vec<_> =
         plans.iter().flat_map(Plan::nodes).chain(leaves.iter().map(|&leaf| leaf_node(leaf))).collect();
     wanted.retain(|node| !head.known.contains_key(node));
     wanted.sort_unstable();
     wanted.dedup();
     let read = read_nodes(connection, wanted.into_iter()).await?;
-    let hash = |node: Node| head.known.get(&node).or_else(|| read.get(&node)).copied();
-    let proof = |(plan, &leaf): (&Plan, &u64)| {
+    plans.iter().zip(leaves).map(|(plan, &leaf)| head.carry_out(plan, leaf, &read)).collect()
+}
+
+impl Head {
+    /// Returns the proof that a leaf is in the log, if the hashes for it are known without asking the database, as they
+    /// are of leaves that came with this head.
+    pub(super) fn inclusion(&self, leaf: u64) -> Option<Inclusion> {
+        let plan = Plan::inclusion(leaf, self.size).ok()?;
+        self.carry_out(&plan, leaf, &HashMap::new()).ok()
+    }
+
+    fn carry_out(&self, plan: &Plan, leaf: u64, read: &HashMap<Node, Hash>) -> Result<Inclusion, Error> {
+        let hash = |node: Node| self.known.get(&node).or_else(|| read.get(&node)).copied();
         Ok(Inclusion {
             leaf,
             hash: STANDARD.encode(hash(leaf_node(leaf)).ok_or_else(missing)?),
             path: carry_out(plan, hash)?,
-            checkpoint: head.note.clone(),
+            checkpoint: self.note.clone(),
         })
-    };
-    plans.iter().zip(leaves).map(proof).collect()
+    }
+}
+
+fn leaf_node(leaf: u64) -> Node {
+    Node { level: 0, place: leaf }
 }
 
 fn carry_out(plan: &Plan, hash: impl Fn(Node) -> Option<Hash>) -> Result<Vec<String>, Error> {
@@ -287,8 +323,10 @@ pub(super) async fn read_nodes(
     nodes: impl Iterator<Item = Node>,
 ) -> Result<HashMap<Node, Hash>, Error> {
     let nodes: Vec<Node> = nodes.collect();
-    let select = "SELECT n.level, n.place, n.hash FROM (VALUES) AS wanted CROSS JOIN audit_nodes n
-                  WHERE n.level = wanted.column1 AND n.place = wanted.column2";
+    // No join: PostgreSQL would plan it while the tree is empty, and then begin with the tree.
+    let select = "SELECT * FROM (SELECT column1 AS level, column2 AS place, (SELECT hash FROM audit_nodes n
+                      WHERE n.level = wanted.column1 AND n.place = wanted.column2) AS hash
+                      FROM (VALUES) AS wanted) found WHERE hash IS NOT NULL";
     let rows = select_by(connection, select, 2, &nodes, |query, node| {
         query.bind(i64::from(node.level)).bind(node.place.cast_signed())
     })
@@ -303,6 +341,6 @@ pub(super) fn read_node(row: &AnyRow) -> Result<(Node, Hash), Error> {
     Ok((Node { level, place: number(row, "place")? }, hash))
 }
 
-fn missing() -> Error {
+pub(super) fn missing() -> Error {
     Error::Internal("the audit log's tree has lost a hash: run `lastkeyd check`".to_owned())
 }

@@ -16,9 +16,9 @@ static POSTGRES: Migrator = sqlx::migrate!("migrations/postgres");
 /// How long to wait for a connection, and for others' locks.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 /// How many read at the same time.
-const READERS: u32 = 4;
+pub(super) const READERS: u32 = 4;
 /// After how long unused a reader's connection is tried before it is used: its server may have been started anew.
-const UNTRIED: Duration = Duration::from_millis(100);
+pub(super) const UNTRIED: Duration = Duration::from_millis(100);
 
 /// Where a database is.
 #[derive(Clone, Debug)]
@@ -129,19 +129,23 @@ impl Place {
     }
 }
 
-/// A commit is on the disk when it returns; what was deleted is overwritten.
-const SQLITE_WRITER: &str =
+/// A commit is on the disk when it returns; what was deleted is overwritten. What is committed is brought from the WAL
+/// into the file beside the work ([`super::uploads`]), and by a commit only when 64 MiB have come together.
+pub(super) const SQLITE_WRITER: &str =
     "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;
-    PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864";
+    PRAGMA wal_autocheckpoint = 16000; PRAGMA journal_size_limit = 67108864";
 const SQLITE_READER: &str =
     "PRAGMA busy_timeout = 10000; PRAGMA trusted_schema = OFF; PRAGMA query_only = ON";
-/// Each statement is planned once: for most, to plan takes ten times as long as to find the few rows.
-const POSTGRES_WRITER: &str = "SET application_name = 'lastkeyd'; SET synchronous_commit = on;
-    SET plan_cache_mode = force_generic_plan; SET lock_timeout = '10s'; SET statement_timeout = '60s';
+/// Each statement is planned once: for most, to plan takes ten times as long as to find the few rows. It may be planned
+/// while its tables are empty, and is to find by index all the same what is in them when they are full.
+pub(super) const POSTGRES_WRITER: &str = "SET application_name = 'lastkeyd'; SET synchronous_commit = on;
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+    SET enable_mergejoin = off; SET lock_timeout = '10s'; SET statement_timeout = '60s';
     SET idle_in_transaction_session_timeout = '60s'";
 const POSTGRES_READER: &str = "SET application_name = 'lastkeyd'; SET default_transaction_read_only = on;
-    SET plan_cache_mode = force_generic_plan; SET statement_timeout = '60s'";
+    SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
+    SET enable_mergejoin = off; SET statement_timeout = '60s'";
 
 /// Escapes what means something in a URL.
 fn escaped(file: &str) -> String {

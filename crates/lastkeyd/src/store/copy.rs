@@ -186,7 +186,7 @@ async fn tables(connection: &mut AnyConnection) -> Result<Vec<Table>, Error> {
         let (name, column): (String, String) = (row.try_get("name")?, row.try_get("column_name")?);
         let holds = match row.try_get::<&str, _>("type")? {
             "TEXT" => Holds::Text,
-            "BIGINT" => Holds::Number,
+            "BIGINT" | "INTEGER" => Holds::Number,
             "BLOB" => Holds::Bytes,
             other => return Err(Error::Internal(format!("{name}.{column} is of the type {other}"))),
         };

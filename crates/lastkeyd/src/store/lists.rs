@@ -1,15 +1,13 @@
 //! What an account sees: its records, those that were sealed to it too, and its drives.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use account::wire::RecordKind;
 use sqlx::any::AnyRow;
-use sqlx::{AnyConnection, AssertSqlSafe, Row};
+use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
 use super::check_ins::keys_with_records;
 use super::records::kind_named;
-use super::sql::{select_by, signed};
+use super::sql::signed;
 use crate::error::Error;
 
 /// The most rows of one page.
@@ -103,10 +101,15 @@ pub struct DriveKey {
     pub kept: bool,
 }
 
-/// What a list says of a record. Who may not see one gets no row.
+/// What a list says of a record, and what its volume's last check-in said: when, and its key IDs. A drive may have been on
+/// several devices. SQLite looks things up in the order of a CROSS JOIN.
 const COLUMNS: &str =
     "r.id, r.account_id, r.device_id, r.kind, r.volume_id, r.key_id, r.drive, r.proven, r.uploaded,
-    r.leaf, a.name AS account, d.name AS device";
+    r.leaf, a.name AS account, d.name AS device, (
+        SELECT CAST(c.at AS TEXT) || ' ' || c.key_ids FROM check_ins c CROSS JOIN devices o
+        WHERE c.volume_id = r.volume_id AND o.id = c.device_id AND o.account_id = r.account_id
+        ORDER BY c.at DESC LIMIT 1) AS said";
+/// Who may not see a record gets no row.
 const TABLES: &str =
     "record_recipients p JOIN records r ON r.id = p.record_id JOIN accounts a ON a.id = r.account_id
     LEFT JOIN devices d ON d.id = r.device_id";
@@ -126,25 +129,26 @@ impl Store {
     ) -> Result<Page, Error> {
         let prefix = prefix.map(key_id_prefix).transpose()?.unwrap_or_default();
         let limit = limit.clamp(1, PAGE);
-        let mut connection = self.readers.acquire().await?;
+        let mut connection = self.often.get().await?;
         // What key IDs are written with comes after a space and before G.
         let first = after.map_or(prefix.clone(), |after| prefix.clone().max(format!("{after} ")));
-        // SQLite looks things up in the order of a CROSS JOIN: first the page, then the records that are on it.
+        // SQLite looks things up in the order of a CROSS JOIN: first the page, then the records that are on it. Were the
+        // limit bound, it would plan anew each time, because another limit may want another plan.
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM (
                  SELECT key_id, MAX(leaf) AS leaf FROM record_recipients
                  WHERE account_id = $1 AND key_id >= $2 AND key_id < $3
-                 GROUP BY key_id ORDER BY key_id LIMIT $4
+                 GROUP BY key_id ORDER BY key_id LIMIT {limit}
              ) newest CROSS JOIN {TABLES}
              WHERE p.account_id = $1 AND p.key_id = newest.key_id AND p.leaf = newest.leaf ORDER BY newest.key_id"
         )))
         .bind(account)
         .bind(first)
         .bind(format!("{prefix}G"))
-        .bind(i64::from(limit))
         .fetch_all(&mut *connection)
         .await?;
-        let records = listed(&mut connection, &rows).await?;
+        connection.done();
+        let records = rows.iter().map(listed).collect::<Result<Vec<_>, _>>()?;
         let full = records.len() == limit as usize;
         let next = records.last().filter(|_| full).and_then(|record| record.key_id.clone());
         Ok(Page { records, next })
@@ -172,7 +176,7 @@ impl Store {
         .bind(i64::from(limit.min(PAGE)))
         .fetch_all(&mut *connection)
         .await?;
-        listed(&mut connection, &rows).await
+        rows.iter().map(listed).collect()
     }
 
     /// Returns a record that an account can open.
@@ -201,9 +205,7 @@ impl Store {
     async fn stored(&self, query: super::sql::Query<'_>) -> Result<Stored, Error> {
         let mut connection = self.readers.acquire().await?;
         let row = query.fetch_optional(&mut *connection).await?.ok_or(Error::NotFound)?;
-        let listed =
-            listed(&mut connection, std::slice::from_ref(&row)).await?.pop().ok_or(Error::NotFound)?;
-        Ok(Stored { listed, sealed: row.try_get("sealed")? })
+        Ok(Stored { listed: listed(&row)?, sealed: row.try_get("sealed")? })
     }
 
     /// Returns a page of the drives that an account's devices have told of: those after the device and volume
@@ -254,50 +256,28 @@ fn key_ids(row: &AnyRow) -> Result<Vec<String>, Error> {
     Ok(row.try_get::<String, _>("key_ids")?.split_whitespace().map(str::to_owned).collect())
 }
 
-/// What a volume's last check-in said, by account and volume.
-type CheckIns = BTreeMap<(String, String), (i64, Vec<String>)>;
-
-/// Reads records, and what their drives said last.
-async fn listed(connection: &mut AnyConnection, rows: &[AnyRow]) -> Result<Vec<Listed>, Error> {
-    let volume = |row: &AnyRow| row.try_get::<String, _>("volume_id");
-    let volumes: Vec<_> = rows.iter().map(volume).collect::<Result<BTreeSet<_>, _>>()?.into_iter().collect();
-    let select = "SELECT d.account_id, c.volume_id, c.at, c.key_ids FROM check_ins c JOIN devices d
-                  ON d.id = c.device_id WHERE c.volume_id IN (VALUES)";
-    let said = select_by(connection, select, 1, &volumes, |query, volume| query.bind(volume.clone()));
-    let mut check_ins = CheckIns::new();
-    for row in said.await? {
-        let (at, keys) = (row.try_get("at")?, key_ids(&row)?);
-        let last = check_ins.entry((row.try_get("account_id")?, volume(&row)?)).or_insert((at, Vec::new()));
-        // A drive may have been on several devices.
-        if last.0 <= at {
-            *last = (at, keys);
-        }
-    }
-    rows.iter().map(|row| listed_row(row, &check_ins)).collect()
-}
-
-fn listed_row(row: &AnyRow, check_ins: &CheckIns) -> Result<Listed, Error> {
+fn listed(row: &AnyRow) -> Result<Listed, Error> {
     let kind = kind_named(row.try_get("kind")?)?;
     let key_id: Option<String> = row.try_get("key_id")?;
-    let (account_id, volume): (String, String) = (row.try_get("account_id")?, row.try_get("volume_id")?);
     let uploaded = row.try_get("uploaded")?;
-    let volume_key = (account_id, volume);
-    let protector = match (check_ins.get(&volume_key), &key_id) {
-        (Some(&(at, ref ids)), Some(key_id)) if ids.contains(key_id) => Protector::There(at),
+    let said: Option<String> = row.try_get("said")?;
+    let said = said.as_deref().and_then(|said| said.split_once(' '));
+    let said = said.and_then(|(at, ids)| Some((at.parse::<i64>().ok()?, ids)));
+    let protector = match (said, &key_id) {
+        (Some((at, ids)), Some(key_id)) if ids.split(' ').any(|id| id == key_id) => Protector::There(at),
         // Devices tell of recovery keys alone, and what was said before the record came says nothing of it.
-        (Some(&(at, _)), Some(_)) if kind == RecordKind::RecoveryKey && at > uploaded => Protector::Gone(at),
+        (Some((at, _)), Some(_)) if kind == RecordKind::RecoveryKey && at > uploaded => Protector::Gone(at),
         _ => Protector::Unknown,
     };
-    let (account_id, volume) = volume_key;
     Ok(Listed {
         id: row.try_get("id")?,
         kind,
-        volume,
+        volume: row.try_get("volume_id")?,
         key_id,
         drive: row.try_get("drive")?,
         device_id: row.try_get("device_id")?,
         device: row.try_get::<Option<String>, _>("device")?.unwrap_or_default(),
-        account_id,
+        account_id: row.try_get("account_id")?,
         account: row.try_get("account")?,
         proven: row.try_get("proven")?,
         uploaded,

@@ -38,6 +38,7 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn session(&self, hash: &[u8], now: i64) -> Result<Option<(Session, Account)>, Error> {
+        let mut connection = self.often.get().await?;
         let row = sqlx::query(
             "SELECT s.id_hash, s.account_id, s.opener_id, s.agent, s.created, s.used, a.name, a.recipient, a.mail,
              a.webhook, a.created AS account_created
@@ -47,8 +48,9 @@ impl Store {
         .bind(hash.to_vec())
         .bind(now - IDLE)
         .bind(now)
-        .fetch_optional(self.readers())
+        .fetch_optional(&mut *connection)
         .await?;
+        connection.done();
         let Some(row) = row else { return Ok(None) };
         let session = session(&row)?;
         let account = Account {

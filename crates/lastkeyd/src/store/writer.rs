@@ -8,20 +8,19 @@ use sqlx::{AnyConnection, AnyPool, Connection};
 use tlog::Edge;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::{Duration, timeout};
+use tokio::time::timeout;
 
-use super::audit::{self, Head};
+use super::audit;
 use super::connect::Place;
 use super::log::Log;
-use super::records::{self, Caller, Hashed, Outcome};
+use super::records::{self, Caller};
+use super::uploads::{Adder, Failed, Hashed, LIMIT};
 use super::{Change, Tx, now};
 use crate::audit::Entry;
 use crate::error::Error;
 
 /// The most jobs that wait, and that go into one transaction.
 pub(super) const BATCH: usize = 128;
-/// How long a transaction may take before its connection is given up.
-const LIMIT: Duration = Duration::from_secs(60);
 /// How often nonces that have expired are deleted, in seconds.
 const PRUNE: i64 = 60;
 
@@ -90,18 +89,12 @@ fn again(error: &Error) -> Error {
     Error::Internal(format!("it is not certain that the change was made: {error}"))
 }
 
-/// What a transaction did besides its changes.
-struct Done {
-    edge: Edge,
-    head: Option<Head>,
-    outcomes: Vec<Outcome>,
-}
-
 /// The one who writes.
 pub(super) struct Writer {
     place: Arc<Place>,
     log: Arc<Log>,
     connections: AnyPool,
+    adder: Adder,
     readers: AnyPool,
     edge: Option<Edge>,
     pruned: i64,
@@ -109,8 +102,15 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(place: Arc<Place>, log: Arc<Log>, connections: AnyPool, readers: AnyPool) -> Self {
-        Self { place, log, connections, readers, edge: None, pruned: 0, receipts: JoinSet::new() }
+    pub(super) fn new(
+        place: Arc<Place>,
+        log: Arc<Log>,
+        connections: AnyPool,
+        readers: AnyPool,
+    ) -> Result<Self, Error> {
+        let adder = Adder::new(&place)?;
+        let receipts = JoinSet::new();
+        Ok(Self { place, log, connections, adder, readers, edge: None, pruned: 0, receipts })
     }
 
     /// Writes until nobody is left who could ask for it, or it is told to stop.
@@ -133,39 +133,50 @@ impl Writer {
                     }
                 }
             }
-            if !changes.is_empty() || !uploads.is_empty() {
-                self.write(changes, uploads, callers).await;
+            if !changes.is_empty() || now() - self.pruned >= PRUNE {
+                self.change(changes).await;
+            }
+            if !uploads.is_empty() {
+                self.add(uploads, callers).await;
             }
             // Those that are done give their memory back.
             while self.receipts.try_join_next().is_some() {}
         }
         while self.receipts.join_next().await.is_some() {}
+        self.adder.close().await;
         self.connections.close().await;
         for caller in closing {
             let _ = caller.send(());
         }
     }
 
-    async fn write(
-        &mut self,
-        mut changes: Vec<Box<dyn Pending>>,
-        uploads: Vec<Hashed>,
-        callers: Vec<Caller>,
-    ) {
-        match self.transact(&mut changes, &uploads).await {
-            Ok(done) => {
-                self.edge = Some(done.edge);
+    /// Makes changes, and tells who asked for them.
+    async fn change(&mut self, mut changes: Vec<Box<dyn Pending>>) {
+        match self.transact(&mut changes).await {
+            Ok(edge) => {
+                self.edge = Some(edge);
                 changes.into_iter().for_each(|change| change.answer(Ok(())));
-                if !callers.is_empty() {
-                    let (readers, log) = (self.readers.clone(), self.log.clone());
-                    self.receipts.spawn(async move {
-                        records::answer(&readers, &log, done.head, uploads, done.outcomes, callers).await;
-                    });
-                }
             }
             Err(error) => {
                 tracing::error!(%error, "a transaction failed");
                 changes.into_iter().for_each(|change| change.answer(Err(&error)));
+            }
+        }
+    }
+
+    /// Adds records, and has receipts sent for them while it goes on.
+    async fn add(&mut self, uploads: Vec<Hashed>, callers: Vec<Caller>) {
+        let uploads = Arc::new(uploads);
+        match self.adder.add(&self.log, self.edge.take(), &uploads).await {
+            Ok(done) => {
+                self.edge = Some(done.edge);
+                let (readers, log) = (self.readers.clone(), self.log.clone());
+                self.receipts.spawn(async move {
+                    records::answer(&readers, &log, &uploads, done.outcomes, done.added, callers).await;
+                });
+            }
+            Err(Failed::Undone(error) | Failed::Uncertain(error)) => {
+                tracing::error!(%error, "a transaction failed");
                 for caller in callers {
                     let _ = caller.send(Err(again(&error)));
                 }
@@ -173,25 +184,21 @@ impl Writer {
         }
     }
 
-    async fn transact(
-        &mut self,
-        changes: &mut [Box<dyn Pending>],
-        uploads: &[Hashed],
-    ) -> Result<Done, Error> {
+    async fn transact(&mut self, changes: &mut [Box<dyn Pending>]) -> Result<Edge, Error> {
         let known = self.edge.take();
         let prune = now() - self.pruned >= PRUNE;
         let mut connection = self.connections.acquire().await?;
-        let work = transaction(&mut connection, &self.place, &self.log, known, prune, changes, uploads);
-        let done = timeout(LIMIT, work).await.unwrap_or_else(|_| {
+        let work = transaction(&mut connection, &self.place, &self.log, known, prune, changes);
+        let edge = timeout(LIMIT, work).await.unwrap_or_else(|_| {
             Err(Error::Internal(format!("the database did not answer for {} seconds", LIMIT.as_secs())))
         });
-        if done.is_err() {
+        if edge.is_err() {
             // Whatever state it is in, the next transaction is not made on it.
             connection.close_on_drop();
         } else if prune {
             self.pruned = now();
         }
-        done
+        edge
     }
 }
 
@@ -202,8 +209,7 @@ async fn transaction(
     known: Option<Edge>,
     prune: bool,
     changes: &mut [Box<dyn Pending>],
-    uploads: &[Hashed],
-) -> Result<Done, Error> {
+) -> Result<Edge, Error> {
     let mut tx = connection.begin_with(place.begin()).await?;
     let edge = audit::lock(&mut tx, place, known).await?;
     if prune {
@@ -221,18 +227,7 @@ async fn transaction(
             None => point.rollback().await?,
         }
     }
-    let first = edge.size() + entries.len() as u64;
-    let outcomes = records::add_all(&mut tx, uploads, first).await?;
-    entries.extend(outcomes.iter().filter_map(|outcome| match outcome {
-        Outcome::Added(entry) => Some(entry.clone()),
-        _ => None,
-    }));
-    let (edge, head) = if entries.is_empty() {
-        (edge, None)
-    } else {
-        let (edge, head) = audit::append(&mut tx, log, edge, &entries).await?;
-        (edge, Some(head))
-    };
+    let edge = if entries.is_empty() { edge } else { audit::append(&mut tx, log, edge, &entries).await? };
     tx.commit().await?;
-    Ok(Done { edge, head, outcomes })
+    Ok(edge)
 }
