@@ -41,7 +41,9 @@ pub const PHONE_DARK: Look = Look { name: "phone-dark", dark: true, ..PHONE };
 pub const DESKTOP: Look = Look { name: "desktop", width: 1280, height: 800, mobile: false, dark: false };
 /// A desk at night.
 pub const DESKTOP_DARK: Look = Look { name: "desktop-dark", dark: true, ..DESKTOP };
-/// All of them.
+/// The narrowest that pages are made for: a phone whose owner likes large letters.
+const NARROWEST: Look = Look { name: "narrowest", width: 320, ..PHONE };
+/// All of which pictures are made.
 pub const LOOKS: [Look; 4] = [PHONE, PHONE_DARK, DESKTOP, DESKTOP_DARK];
 
 /// Something on a page.
@@ -320,8 +322,8 @@ impl Page {
         self.ask("screenshot", json!({ "file": folder.join(format!("{name}.png")) }));
     }
 
-    /// Looks at it in all sizes and lights: nothing is wrong by axe-core, nothing is cut off at the side, and a
-    /// picture of each is made.
+    /// Looks at it in all sizes and lights: nothing is wrong by axe-core, nothing is cut off at the side, down to 320
+    /// pixels, and a picture of each is made.
     ///
     /// # Panics
     /// When something is wrong.
@@ -332,9 +334,16 @@ impl Page {
             let found = self.axe();
             self.screenshot(&format!("{name}-{}", look.name));
             assert_eq!(found, Vec::<String>::new(), "{name} in {look:?}");
-            let width = self.evaluate("document.documentElement.scrollWidth").as_u64();
-            assert!(width <= Some(look.width.into()), "{name} is {width:?} wide in {look:?}");
+            self.assert_fits(name, look);
         }
+        self.look(NARROWEST);
+        self.assert_fits(name, NARROWEST);
+    }
+
+    #[track_caller]
+    fn assert_fits(&self, name: &str, look: Look) {
+        let width = self.evaluate("document.documentElement.scrollWidth").as_u64();
+        assert!(width <= Some(look.width.into()), "{name} is {width:?} wide in {look:?}");
     }
 }
 
