@@ -2,7 +2,7 @@
 
 use account::wire::{Inclusion, RecordKind};
 use lastkeyd::error::Error;
-use lastkeyd::store::{Store, take_nonce};
+use lastkeyd::store::{Of, Store, take_nonce};
 use sha2::{Digest, Sha256};
 use tlog::{Checkpoint, Hash};
 
@@ -19,6 +19,7 @@ on_both_databases! {
     a_device_that_is_revoked_or_somebody_elses_adds_nothing
     a_record_that_is_not_sealed_to_the_account_is_refused
     the_very_bytes_of_another_record_are_refused
+    what_the_owner_sealed_anew_is_sound_too
     a_receipt_is_only_for_the_account_that_sent_the_record
 }
 
@@ -228,4 +229,34 @@ async fn a_receipt_is_only_for_the_account_that_sent_the_record(place: Place) {
     assert!(matches!(store.receipt("b", &id).await, Err(Error::NotFound)));
     assert!(matches!(store.receipt("a", &[0; 32]).await, Err(Error::NotFound)));
     assert!(matches!(store.receipt("a", &[]).await, Err(Error::NotFound)));
+}
+
+async fn what_the_owner_sealed_anew_is_sound_too(place: Place) {
+    let store = place.store().await;
+    add(&store, 1).await;
+    let mut anew = upload(1, &sealed(2));
+    anew.by_owner = true;
+    let receipt = store.add_record(anew).await.unwrap();
+    proven(&receipt.inclusion);
+    sound(&store, 3).await;
+    let history = store.history(Of::Record(from_hex(&receipt.record)), None, 9).await.unwrap();
+    assert_eq!(history.iter().map(|entry| entry.act.as_str()).collect::<Vec<_>>(), ["record.reseal"]);
+}
+
+#[tokio::test]
+async fn what_waits_beside_sqlites_file_does_not_pile_up() {
+    let place = Place::sqlite();
+    let store = place.store().await;
+    for batch in 0..40_u32 {
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..64 {
+            let store = store.clone();
+            tasks.spawn(async move { add(&store, batch * 64 + number).await });
+        }
+        tasks.join_all().await;
+    }
+    let wal = std::fs::metadata(place.folder.path().join("keys 0.db-wal")).unwrap().len();
+    // All of them take about 100 MiB there.
+    assert!(wal < 48 << 20, "{wal}");
+    sound(&store, 2561).await;
 }

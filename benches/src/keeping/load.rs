@@ -18,7 +18,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore};
 use crate::processes::busy;
 
 /// How many ask at once.
-pub const CONNECTIONS: usize = 32;
+pub const CONNECTIONS: usize = 128;
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -142,18 +142,23 @@ impl Server {
         Ok(Connection { socket, tls, answer: vec![0; 16 << 10], there: 0, head: None, due: Instant::now() })
     }
 
+    /// Asks on a new connection, and returns it with the status.
+    fn first(&self, request: &[u8]) -> io::Result<(Connection, u16)> {
+        let mut connection = self.connect()?;
+        connection.send(request, Instant::now())?;
+        loop {
+            if let Some(head) = connection.receive()? {
+                return Ok((connection, head.status));
+            }
+        }
+    }
+
     /// Asks once, and returns the status.
     ///
     /// # Errors
     /// When there is no answer.
     pub fn ask(&self, request: &[u8]) -> io::Result<u16> {
-        let mut connection = self.connect()?;
-        connection.send(request, Instant::now())?;
-        loop {
-            if let Some(head) = connection.receive()? {
-                return Ok(head.status);
-            }
-        }
+        self.first(request).map(|(_, status)| status)
     }
 
     /// Asks until it answers with `status`, and returns how long that took.
@@ -210,16 +215,23 @@ pub fn trickle(
     run(server, requests, status, Some(rate))
 }
 
-/// One thread asks on all connections: it takes the processors away from the server as little as can be.
+/// One thread asks on all connections: it takes the processors away from the server as little as can be. The first request
+/// on each is not counted: connections are kept, and what it takes to open one is another question.
 fn run(
     server: &Server,
     requests: &[Vec<u8>],
     status: u16,
     rate: Option<f64>,
 ) -> Result<Asked, Box<dyn Error>> {
+    let (first, requests) = requests.split_at(CONNECTIONS.min(requests.len() / 2));
     let mut connections = Vec::with_capacity(CONNECTIONS);
+    for request in first {
+        let (connection, found) = server.first(request)?;
+        expect(found, status)?;
+        connections.push(connection);
+    }
     // Who has waited longest asks next: the server's workers get the same to do.
-    let mut free = VecDeque::with_capacity(CONNECTIONS);
+    let mut free: VecDeque<usize> = (0..connections.len()).collect();
     let mut times = Vec::with_capacity(requests.len());
     let mut waiting = requests.iter().enumerate().peekable();
     let busy_before = busy(&[std::process::id()]);
@@ -233,11 +245,6 @@ fn run(
                 pause = due - now;
                 break;
             }
-            if connections.len() < CONNECTIONS {
-                // It asks at once: some servers give a thread to who has come, and wait.
-                free.push_front(connections.len());
-                connections.push(server.connect()?);
-            }
             let Some(asker) = free.pop_front() else { break };
             connections[asker].send(request, due)?;
             waiting.next();
@@ -245,9 +252,7 @@ fn run(
         for number in ready(&connections, pause)? {
             let connection = &mut connections[number];
             let Some(Head { status: found, keeps, .. }) = connection.receive()? else { continue };
-            if found != status {
-                return Err(format!("it answers {found}, not {status}").into());
-            }
+            expect(found, status)?;
             times.push(connection.due.elapsed());
             free.push_back(number);
             if !keeps {
@@ -259,6 +264,10 @@ fn run(
     let busy = busy(&[std::process::id()]) - busy_before;
     times.sort_unstable();
     Ok(Asked { rate, busy: Duration::from_secs_f64(busy / times.len() as f64), times })
+}
+
+fn expect(found: u16, status: u16) -> Result<(), Box<dyn Error>> {
+    if found == status { Ok(()) } else { Err(format!("it answers {found}, not {status}").into()) }
 }
 
 /// Waits until something has come on some of the connections, or the time is over.

@@ -20,6 +20,9 @@ const ACCOUNT: &str = "00000000-0000-4000-8000-00000000000a";
 const DEVICE: &str = "00000000-0000-4000-8000-00000000000d";
 /// What the browser of who searches carries.
 const SESSION: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// What the audit log says of each record, about as long as what it does say.
+const ENTRY: &str =
+    r#"{"time":1763900000,"salt":"AAAAAAAAAAAAAAAAAAAAAA==","act":"record.add","outcome":"done"}"#;
 /// As long as a sealed record with its capsule.
 const SEALED: usize = 1500;
 
@@ -169,12 +172,15 @@ impl Rows<'_> {
             }
         };
         let [device, session] = [bytes(&self.device.public()), bytes(&Sha256::digest(SESSION))];
-        let (numbers, id, guid, sealed) = match dialect {
+        // From 0.
+        let numbers = |count: usize| match dialect {
+            Dialect::Sqlite => format!(
+                "(WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {count} - 1) SELECT i FROM n)"
+            ),
+            Dialect::PostgreSql => format!("generate_series(0, {count} - 1) AS n (i)"),
+        };
+        let (id, guid, sealed) = match dialect {
             Dialect::Sqlite => (
-                format!(
-                    "(WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {records}) \
-                     SELECT i FROM n)"
-                ),
                 "randomblob(32)".to_owned(),
                 "hex(randomblob(4)) || '-' || hex(randomblob(2)) || '-' || hex(randomblob(2)) || '-' || \
                  hex(randomblob(2)) || '-' || hex(randomblob(6))"
@@ -182,13 +188,15 @@ impl Rows<'_> {
                 format!("randomblob({SEALED})"),
             ),
             Dialect::PostgreSql => (
-                format!("generate_series(1, {records}) AS n (i)"),
                 "sha256(i::text::bytea)".to_owned(),
                 "upper(gen_random_uuid()::text)".to_owned(),
                 format!("substring(decode(repeat(md5(i::text), {}), 'hex') for {SEALED})", SEALED / 16 + 1),
             ),
         };
-        vec![
+        let mut all = vec![
+            // What its first start said: the log begins with the records.
+            "DELETE FROM audit_entries".to_owned(),
+            "DELETE FROM audit_nodes".to_owned(),
             format!(
                 "INSERT INTO accounts (id, name, folded_name, recipient, created) \
                  VALUES ('{ACCOUNT}', 'Ada', 'ada', '{recipient}', {now})"
@@ -202,14 +210,31 @@ impl Rows<'_> {
                  VALUES ({session}, '{ACCOUNT}', '', '', {now}, {now}, {later})"
             ),
             format!(
-                "INSERT INTO records (id, account_id, device_id, kind, volume_id, key_id, drive, sealed, proven, \
-                 uploaded, leaf) SELECT {id}, '{ACCOUNT}', '{DEVICE}', 'recovery-key', {guid}, {guid}, 'C:', {sealed}, \
-                 {now}, {now}, i FROM {numbers}"
+                "INSERT INTO records (leaf, id, account_id, device_id, kind, volume_id, key_id, drive, sealed, proven, \
+                 uploaded) SELECT i, {id}, '{ACCOUNT}', '{DEVICE}', 'recovery-key', {guid}, {guid}, 'C:', {sealed}, \
+                 {now}, {now} FROM {}",
+                numbers(*records)
             ),
             format!(
-                "INSERT INTO record_recipients (record_id, recipient, account_id, key_id, leaf) \
-                 SELECT id, '{recipient}', '{ACCOUNT}', key_id, leaf FROM records"
+                "INSERT INTO record_recipients (leaf, recipient, account_id, key_id) \
+                 SELECT leaf, '{recipient}', '{ACCOUNT}', key_id FROM records"
             ),
-        ]
+            format!(
+                "INSERT INTO audit_entries (leaf, at, act, account_id, device_id, record_id, body) \
+                 SELECT leaf, {now}, 'record.add', '{ACCOUNT}', '{DEVICE}', id, '{ENTRY}' FROM records"
+            ),
+            format!("UPDATE audit_head SET size = {records}, checkpoint = NULL"),
+        ];
+        // All entries say the same: so each level of the tree has one hash.
+        let (mut level, mut hash) = (0, tlog::leaf_hash(ENTRY.as_bytes()));
+        while records >> level > 0 {
+            all.push(format!(
+                "INSERT INTO audit_nodes (level, place, hash) SELECT {level}, i, {} FROM {}",
+                bytes(&hash),
+                numbers(records >> level)
+            ));
+            (level, hash) = (level + 1, tlog::node_hash(&hash, &hash));
+        }
+        all
     }
 }

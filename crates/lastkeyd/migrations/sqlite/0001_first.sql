@@ -84,17 +84,19 @@ CREATE TABLE device_logins (
     address TEXT NOT NULL,
     device_id TEXT,
     refused BIGINT,
+    -- How often it has asked how it stands.
+    asked BIGINT NOT NULL DEFAULT 0,
     expires BIGINT NOT NULL
 );
 
--- What devices have said once they cannot say again.
+-- What devices have said once they cannot say again. A request that is said again has the same time: so the time can
+-- come first, and what comes in goes in side by side.
 CREATE TABLE nonces (
+    expires BIGINT NOT NULL,
     device_id TEXT NOT NULL,
     nonce BLOB NOT NULL,
-    expires BIGINT NOT NULL,
-    PRIMARY KEY (device_id, nonce)
+    PRIMARY KEY (expires, device_id, nonce)
 ) WITHOUT ROWID;
-CREATE INDEX nonces_by_expiry ON nonces (expires);
 
 -- To whom the account's records are sealed besides its own key: another account, or an age recipient.
 CREATE TABLE recipients (
@@ -106,9 +108,11 @@ CREATE TABLE recipients (
     PRIMARY KEY (account_id, recipient)
 );
 
--- `id` is the SHA-256 of `sealed`. Nothing replaces a record: a newer one of the same key stands beside it.
+-- `leaf` is the entry of the audit log by which the record came, `id` the SHA-256 of `sealed`. Nothing replaces a
+-- record: a newer one of the same key stands beside it.
 CREATE TABLE records (
-    id BLOB PRIMARY KEY,
+    leaf INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
     account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
     device_id TEXT NOT NULL,
     kind TEXT NOT NULL CHECK (kind IN ('recovery-key', 'external-key', 'snapshot')),
@@ -118,20 +122,18 @@ CREATE TABLE records (
     drive TEXT NOT NULL,
     sealed BLOB NOT NULL,
     proven BIGINT NOT NULL,
-    uploaded BIGINT NOT NULL,
-    leaf BIGINT NOT NULL
+    uploaded BIGINT NOT NULL
 );
 CREATE INDEX records_by_volume ON records (account_id, volume_id);
 
--- Who can open a record. `account_id` is null for a recipient that has no account here. `key_id` and `leaf` are the
--- record's: the newest of each key is found without looking at the records.
+-- Who can open a record. `account_id` is null for a recipient that has no account here. `key_id` is the record's: the
+-- newest of each key is found without looking at the records.
 CREATE TABLE record_recipients (
-    record_id BLOB NOT NULL REFERENCES records (id) ON DELETE CASCADE,
+    leaf BIGINT NOT NULL REFERENCES records (leaf) ON DELETE CASCADE,
     recipient TEXT NOT NULL,
     account_id TEXT,
     key_id TEXT,
-    leaf BIGINT NOT NULL,
-    PRIMARY KEY (record_id, recipient)
+    PRIMARY KEY (leaf, recipient)
 );
 CREATE INDEX record_recipients_by_key ON record_recipients (account_id, key_id, leaf);
 
@@ -181,7 +183,8 @@ CREATE TABLE audit_entries (
     body TEXT
 );
 CREATE INDEX audit_by_account ON audit_entries (account_id, leaf);
-CREATE INDEX audit_by_record ON audit_entries (record_id, leaf);
+-- The entry by which a record came is found by the record's leaf.
+CREATE INDEX audit_by_record ON audit_entries (record_id, leaf) WHERE act NOT IN ('record.add', 'record.reseal');
 
 -- Hashes of complete subtrees: level 0 are the leaves.
 CREATE TABLE audit_nodes (

@@ -57,7 +57,7 @@ pub async fn state(
     FromStranger { public_key, nonce, .. }: FromStranger<()>,
 ) -> Result<Json<DeviceLoginState>, Error> {
     let login = devices::login(&app.store, &id, public_key).await?;
-    devices::take_nonce(&app.store, nonce).await?;
+    devices::take_nonce(&app.store, id, nonce).await?;
     Ok(Json(match login {
         Login::Waiting => DeviceLoginState::Waiting,
         Login::Refused => DeviceLoginState::Refused,

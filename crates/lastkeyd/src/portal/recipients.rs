@@ -234,7 +234,7 @@ pub async fn unsealed(app: &App, account: &str) -> Result<Vec<Vec<u8>>, Error> {
         "SELECT r.id FROM records r JOIN (SELECT MAX(leaf) AS leaf FROM records WHERE account_id = $1 \
          GROUP BY kind, volume_id, key_id) newest ON newest.leaf = r.leaf WHERE r.account_id = $1 AND EXISTS (\
          SELECT 1 FROM recipients q WHERE q.account_id = $1 AND NOT EXISTS (\
-         SELECT 1 FROM record_recipients p WHERE p.record_id = r.id AND p.recipient = q.recipient)) ORDER BY r.leaf",
+         SELECT 1 FROM record_recipients p WHERE p.leaf = r.leaf AND p.recipient = q.recipient)) ORDER BY r.leaf",
     )
     .bind(account)
     .fetch_all(app.store.readers())
@@ -298,7 +298,7 @@ async fn try_remove(app: &App, from: IpAddr, signed_in: &SignedIn, form: Whom) -
                 // What they were given they may have copied; here they see it no more.
                 sqlx::query(
                     "UPDATE record_recipients SET account_id = NULL WHERE recipient = $1 \
-                     AND record_id IN (SELECT id FROM records WHERE account_id = $2)",
+                     AND leaf IN (SELECT leaf FROM records WHERE account_id = $2)",
                 )
                 .bind(recipient.clone())
                 .bind(id.clone())

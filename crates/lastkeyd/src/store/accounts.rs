@@ -128,7 +128,7 @@ pub async fn set_notices(
 pub async fn remove(tx: &mut Tx, account: &str) -> Result<(), Error> {
     // SQLite minds REFERENCES only where it is told to; so nothing is left to it.
     for query in [
-        "DELETE FROM record_recipients WHERE record_id IN (SELECT id FROM records WHERE account_id = $1)",
+        "DELETE FROM record_recipients WHERE leaf IN (SELECT leaf FROM records WHERE account_id = $1)",
         "DELETE FROM record_recipients WHERE account_id = $1",
         "DELETE FROM records WHERE account_id = $1",
         "DELETE FROM check_ins WHERE device_id IN (SELECT id FROM devices WHERE account_id = $1)",

@@ -125,8 +125,11 @@ impl Store {
             )
             .bind(id),
             Of::Record(id) => sqlx::query(
-                "SELECT leaf, at, act, body FROM audit_entries WHERE record_id = $1 AND leaf < $2
-                 ORDER BY leaf DESC LIMIT $3",
+                "SELECT leaf, at, act, body FROM (
+                     SELECT * FROM audit_entries WHERE leaf = (SELECT leaf FROM records WHERE id = $1)
+                     UNION ALL SELECT * FROM audit_entries
+                     WHERE record_id = $1 AND act NOT IN ('record.add', 'record.reseal')
+                 ) said WHERE leaf < $2 ORDER BY leaf DESC LIMIT $3",
             )
             .bind(id),
         };

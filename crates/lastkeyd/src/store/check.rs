@@ -115,7 +115,7 @@ async fn check_records(connection: &mut AnyConnection, report: &mut Report) -> R
             report.find(|| format!("the record {} was changed: its bytes have another hash", hex(&id)));
         }
         let (of, act): (Option<Vec<u8>>, Option<String>) = (row.try_get("record_id")?, row.try_get("act")?);
-        if of.as_ref() != Some(&id) || act.as_deref() != Some("record.add") {
+        if of.as_ref() != Some(&id) || !matches!(act.as_deref(), Some("record.add" | "record.reseal")) {
             report.find(|| format!("the audit log does not say where the record {} came from", hex(&id)));
         }
     }

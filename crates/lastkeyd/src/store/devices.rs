@@ -131,19 +131,21 @@ pub async fn ask(
     Ok((id, code, expires))
 }
 
-/// Spends the nonce of a device that waits.
+/// Spends the nonce of a device that waits, and asks how its login stands.
 ///
 /// # Errors
 /// When it was used before, or the device asks too often.
-pub async fn take_nonce(store: &Store, nonce: Nonce) -> Result<(), Error> {
+pub async fn take_nonce(store: &Store, login: String, nonce: Nonce) -> Result<(), Error> {
     store
         .write(move |tx| {
             Box::pin(async move {
-                let spent: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM nonces WHERE device_id = $1")
-                    .bind(nonce.device.clone())
-                    .fetch_one(&mut *tx)
-                    .await?;
-                if spent >= ASKING_LIMIT {
+                let asked =
+                    sqlx::query("UPDATE device_logins SET asked = asked + 1 WHERE id = $1 AND asked < $2")
+                        .bind(login)
+                        .bind(ASKING_LIMIT)
+                        .execute(&mut *tx)
+                        .await?;
+                if asked.rows_affected() == 0 {
                     return Err(Error::TooMany(CODE_LIFETIME.unsigned_abs()));
                 }
                 store::take_nonce(tx, &nonce).await.map(|()| ((), Vec::new()))

@@ -111,7 +111,7 @@ const COLUMNS: &str =
         ORDER BY c.at DESC LIMIT 1) AS said";
 /// Who may not see a record gets no row.
 const TABLES: &str =
-    "record_recipients p JOIN records r ON r.id = p.record_id JOIN accounts a ON a.id = r.account_id
+    "record_recipients p JOIN records r ON r.leaf = p.leaf JOIN accounts a ON a.id = r.account_id
     LEFT JOIN devices d ON d.id = r.device_id";
 
 impl Store {
@@ -184,8 +184,7 @@ impl Store {
     /// # Errors
     /// When there is none, or not for this account: both in the same way. What the database says.
     pub async fn record(&self, account: &str, id: &[u8]) -> Result<Stored, Error> {
-        let query =
-            format!("SELECT {COLUMNS}, r.sealed FROM {TABLES} WHERE p.account_id = $1 AND p.record_id = $2");
+        let query = format!("SELECT {COLUMNS}, r.sealed FROM {TABLES} WHERE p.account_id = $1 AND r.id = $2");
         self.stored(sqlx::query(AssertSqlSafe(query)).bind(account).bind(id.to_vec())).await
     }
 

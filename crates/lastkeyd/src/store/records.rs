@@ -97,11 +97,11 @@ impl Store {
 /// `replay` when it was used before; what the database says.
 pub async fn take_nonce(tx: &mut Tx, nonce: &Nonce) -> Result<(), Error> {
     let taken = sqlx::query(
-        "INSERT INTO nonces (device_id, nonce, expires) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        "INSERT INTO nonces (expires, device_id, nonce) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
     )
+    .bind(nonce.expires)
     .bind(&nonce.device)
     .bind(nonce.bytes.clone())
-    .bind(nonce.expires)
     .execute(&mut *tx)
     .await?;
     if taken.rows_affected() == 1 { Ok(()) } else { Err(replay()) }

@@ -19,7 +19,7 @@ use super::audit::Head;
 use super::connect::Place;
 use super::devices::shut_out;
 use super::log::Log;
-use super::records::{Upload, kind_name, replay};
+use super::records::{Nonce, Upload, kind_name, replay};
 use super::sql::signed;
 use crate::audit::Entry;
 use crate::error::Error;
@@ -82,7 +82,7 @@ type Particulars = (String, String, String, Option<String>);
 #[derive(Default)]
 struct Facts {
     /// Which nonces were not used before.
-    fresh: HashSet<(String, Vec<u8>)>,
+    fresh: HashSet<(i64, String, Vec<u8>)>,
     /// The account of each device, and whether it is revoked.
     owners: HashMap<String, (String, bool)>,
     /// Those of the records that are there already.
@@ -96,11 +96,10 @@ type New<'u> = (&'u Hashed, i64);
 
 /// Who can open a record.
 struct Reader<'r> {
-    record: &'r [u8; 32],
+    leaf: i64,
     recipient: &'r str,
     account: Option<&'r str>,
     key_id: Option<&'r str>,
-    leaf: i64,
 }
 
 impl Facts {
@@ -134,7 +133,8 @@ impl Facts {
 
     /// Says why an upload is not taken, whatever record it is of.
     fn refuse(&mut self, upload: &Upload) -> Result<(), Error> {
-        if !self.fresh.remove(&(upload.nonce.device.clone(), upload.nonce.bytes.clone())) {
+        let Nonce { expires, device, bytes } = &upload.nonce;
+        if !self.fresh.remove(&(*expires, device.clone(), bytes.clone())) {
             return Err(replay());
         }
         let owner = self.owners.get(&upload.nonce.device);
@@ -161,17 +161,16 @@ impl Facts {
     /// Returns who can open the new records. An account has a record once, however many of its keys open it.
     fn readers<'r>(&'r self, new: &[New<'r>]) -> Vec<Reader<'r>> {
         let mut readers = Vec::with_capacity(new.len());
-        for &(Hashed { id, upload }, leaf) in new {
+        for &(Hashed { upload, .. }, leaf) in new {
             let known = self.recipients.get(&upload.account);
             let mut accounts = HashSet::new();
             for recipient in upload.recipients.iter().collect::<BTreeSet<_>>() {
                 let account = known.and_then(|known| known.reader(recipient));
                 readers.push(Reader {
-                    record: id,
+                    leaf,
                     recipient,
                     account: account.filter(|&account| accounts.insert(account)).map(String::as_str),
                     key_id: upload.key_id.as_deref(),
-                    leaf,
                 });
             }
         }

@@ -169,12 +169,13 @@ async fn facts(tx: &mut PgConnection, uploads: &[Hashed]) -> Result<Facts, sqlx:
              SELECT * FROM UNNEST($1::text[], $2::bytea[], $3::bigint[], $4::bytea[]) AS
                  asked (device_id, nonce, expires, id)
          ), fresh AS (
-             INSERT INTO nonces (device_id, nonce, expires) SELECT device_id, nonce, expires FROM asked
-             ON CONFLICT DO NOTHING RETURNING device_id, nonce
+             INSERT INTO nonces (expires, device_id, nonce) SELECT expires, device_id, nonce FROM asked
+             ON CONFLICT DO NOTHING RETURNING expires, device_id, nonce
          )
-         SELECT asked.device_id, fresh.nonce, d.account_id, d.revoked IS NOT NULL,
+         SELECT asked.device_id, fresh.nonce, asked.expires, d.account_id, d.revoked IS NOT NULL,
              r.id, r.account_id, r.kind, r.volume_id, r.key_id
          FROM asked LEFT JOIN fresh ON fresh.device_id = asked.device_id AND fresh.nonce = asked.nonce
+             AND fresh.expires = asked.expires
          LEFT JOIN devices d ON d.id = asked.device_id LEFT JOIN records r ON r.id = asked.id",
     )
     .bind(all().map(|upload| upload.nonce.device.as_str()).collect::<Vec<_>>())
@@ -184,13 +185,13 @@ async fn facts(tx: &mut PgConnection, uploads: &[Hashed]) -> Result<Facts, sqlx:
     for row in found.fetch_all(&mut *tx).await? {
         let device: String = row.try_get(0)?;
         if let Some(nonce) = row.try_get(1)? {
-            facts.fresh.insert((device.clone(), nonce));
+            facts.fresh.insert((row.try_get(2)?, device.clone(), nonce));
         }
-        if let Some(account) = row.try_get(2)? {
-            facts.owners.insert(device, (account, row.try_get(3)?));
+        if let Some(account) = row.try_get(3)? {
+            facts.owners.insert(device, (account, row.try_get(4)?));
         }
-        if let Some(id) = row.try_get(4)? {
-            let particulars = (row.try_get(5)?, row.try_get(6)?, row.try_get(7)?, row.try_get(8)?);
+        if let Some(id) = row.try_get(5)? {
+            let particulars = (row.try_get(6)?, row.try_get(7)?, row.try_get(8)?, row.try_get(9)?);
             facts.known.insert(id, particulars);
         }
     }
@@ -224,17 +225,17 @@ async fn insert(
              SELECT *, $11 FROM UNNEST($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
                  $7::text[], $8::bytea[], $9::bigint[], $10::bigint[])
          ), opened AS (
-             INSERT INTO record_recipients (record_id, recipient, account_id, key_id, leaf)
-             SELECT * FROM UNNEST($12::bytea[], $13::text[], $14::text[], $15::text[], $16::bigint[])
+             INSERT INTO record_recipients (leaf, recipient, account_id, key_id)
+             SELECT * FROM UNNEST($12::bigint[], $13::text[], $14::text[], $15::text[])
          ), said AS (
              INSERT INTO audit_entries (leaf, act, account_id, device_id, record_id, body, at)
-             SELECT *, $23 FROM UNNEST($17::bigint[], $18::text[], $19::text[], $20::text[], $21::bytea[],
-                 $22::text[])
+             SELECT *, $22 FROM UNNEST($16::bigint[], $17::text[], $18::text[], $19::text[], $20::bytea[],
+                 $21::text[])
          ), hashed AS (
              INSERT INTO audit_nodes (level, place, hash)
-             SELECT * FROM UNNEST($24::bigint[], $25::bigint[], $26::bytea[])
+             SELECT * FROM UNNEST($23::bigint[], $24::bigint[], $25::bytea[])
          )
-         UPDATE audit_head SET size = $27, checkpoint = $28 WHERE id = 1",
+         UPDATE audit_head SET size = $26, checkpoint = $27 WHERE id = 1",
     )
     .bind(new.iter().map(|(hashed, _)| hashed.id.as_slice()).collect::<Vec<_>>())
     .bind(uploads().map(|upload| upload.account.as_str()).collect::<Vec<_>>())
@@ -247,11 +248,10 @@ async fn insert(
     .bind(uploads().map(|upload| upload.proven).collect::<Vec<_>>())
     .bind(new.iter().map(|&(_, leaf)| leaf).collect::<Vec<_>>())
     .bind(now())
-    .bind(readers.iter().map(|reader| reader.record.as_slice()).collect::<Vec<_>>())
+    .bind(readers.iter().map(|reader| reader.leaf).collect::<Vec<_>>())
     .bind(readers.iter().map(|reader| reader.recipient).collect::<Vec<_>>())
     .bind(readers.iter().map(|reader| reader.account).collect::<Vec<_>>())
     .bind(readers.iter().map(|reader| reader.key_id).collect::<Vec<_>>())
-    .bind(readers.iter().map(|reader| reader.leaf).collect::<Vec<_>>())
     .bind(growth.rows.iter().map(|&(leaf, ..)| leaf).collect::<Vec<_>>())
     .bind(entries().map(|entry| entry.act).collect::<Vec<_>>())
     .bind(entries().map(|entry| entry.account.as_deref()).collect::<Vec<_>>())

@@ -1,6 +1,9 @@
 //! Adding records to SQLite. There is nobody on the other side of a wire, so statements are many and small; what costs is
 //! to hand them to another thread, and that is done once for all.
 
+use std::fmt::Display;
+use std::fs::File;
+use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,6 +24,10 @@ use crate::store::records::{Nonce, kind_name};
 const STATEMENTS: usize = 32;
 /// After how many uploads the file is brought up to date: some ten MiB of the WAL.
 const CHECKPOINT: usize = 512;
+/// How much may be left of the WAL, in pages, for the one who writes to bring over: some milliseconds.
+const REST: i64 = 256;
+/// How often it is tried beside the work to leave no more than that.
+const PASSES: usize = 4;
 
 /// Who adds records to SQLite.
 pub(super) struct Sqlite {
@@ -29,11 +36,14 @@ pub(super) struct Sqlite {
     /// How many were added since the file was brought up to date.
     since: usize,
     checkpoint: Option<JoinHandle<()>>,
+    /// The database's file once more, so that what was brought into it can be sent to the disk. It is never closed: that
+    /// would end all locks that this process has on the file, SQLite's too.
+    disk: Option<&'static File>,
 }
 
 impl Sqlite {
     pub(super) fn new(file: PathBuf) -> Self {
-        Self { file, connection: None, since: 0, checkpoint: None }
+        Self { file, connection: None, since: 0, checkpoint: None, disk: None }
     }
 
     /// Adds some of `uploads` in one transaction.
@@ -47,11 +57,16 @@ impl Sqlite {
         self.since += some.len();
         let (file, kept) = (self.file.clone(), self.connection.take());
         let (log, uploads) = (log.clone(), uploads.clone());
+        let rest = self.checkpoint.take_if(|running| running.is_finished()).is_some();
         let work = spawn_blocking(move || {
             let mut connection = match kept {
                 Some(connection) => connection,
                 None => Box::new(open(&file)?),
             };
+            if rest {
+                // With this the file has all, and the WAL begins anew instead of growing.
+                warn(checkpoint(&connection));
+            }
             let done = add(&mut connection, &log, known, &uploads[some])?;
             Ok::<_, Failed>((connection, done))
         });
@@ -64,17 +79,25 @@ impl Sqlite {
     /// Brings what was committed from the WAL into the database's file, beside the work: a commit that had to do it would
     /// keep all those waiting who come after it.
     fn bring_up_to_date(&mut self) {
-        if self.since < CHECKPOINT || self.checkpoint.as_ref().is_some_and(|running| !running.is_finished()) {
+        if self.since < CHECKPOINT || self.checkpoint.is_some() {
             return;
         }
         self.since = 0;
-        let file = self.file.clone();
-        self.checkpoint = Some(spawn_blocking(move || {
-            let pragma = "PRAGMA wal_checkpoint(PASSIVE)";
-            if let Err(error) = Connection::open(file).and_then(|open| open.execute_batch(pragma)) {
-                tracing::warn!(%error, "what was written stays in the WAL for now");
+        match self.disk() {
+            Ok(disk) => {
+                let file = self.file.clone();
+                self.checkpoint = Some(spawn_blocking(move || warn(most_of_it(&file, disk))));
             }
-        }));
+            error => warn(error),
+        }
+    }
+
+    fn disk(&mut self) -> io::Result<&'static File> {
+        if let Some(disk) = self.disk {
+            return Ok(disk);
+        }
+        let disk = Box::leak(Box::new(File::options().write(true).open(&self.file)?));
+        Ok(self.disk.insert(disk))
     }
 
     pub(super) async fn close(self) {
@@ -82,6 +105,33 @@ impl Sqlite {
             // What it has not done, whoever closes the database last does.
             let _ = running.await;
         }
+    }
+}
+
+/// Brings over all but what comes in meanwhile, and waits until the disk has it: SQLite would wait for all of that at
+/// the end, when the WAL has nothing more.
+fn most_of_it(file: &Path, disk: &File) -> Result<(), rusqlite::Error> {
+    let connection = Connection::open(file)?;
+    for _ in 0..PASSES {
+        let rest = checkpoint(&connection)?;
+        // Whether it worked, SQLite finds out by itself.
+        let _ = disk.sync_data();
+        if rest <= REST {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Brings what was committed from the WAL into the file, and returns how many pages are left.
+fn checkpoint(connection: &Connection) -> Result<i64, rusqlite::Error> {
+    let mut pragma = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
+    pragma.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
+}
+
+fn warn<T>(done: Result<T, impl Display>) {
+    if let Err(error) = done {
+        tracing::warn!(%error, "what was written stays in the WAL for now");
     }
 }
 
@@ -158,7 +208,7 @@ fn read_edge(tx: &Transaction<'_>, size: u64) -> Result<Edge, Error> {
 /// Takes the nonces, and looks up what the uploads are judged by.
 fn facts(tx: &Transaction<'_>, uploads: &[Hashed]) -> Result<Facts, rusqlite::Error> {
     let mut take = tx.prepare_cached(
-        "INSERT INTO nonces (device_id, nonce, expires) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        "INSERT INTO nonces (expires, device_id, nonce) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
     )?;
     let mut owner = tx.prepare_cached("SELECT account_id, revoked IS NOT NULL FROM devices WHERE id = ?1")?;
     let mut known =
@@ -171,8 +221,8 @@ fn facts(tx: &Transaction<'_>, uploads: &[Hashed]) -> Result<Facts, rusqlite::Er
     let mut facts = Facts::default();
     for Hashed { id, upload } in uploads {
         let Nonce { device, bytes, expires } = &upload.nonce;
-        if take.execute(params![device, bytes, expires])? == 1 {
-            facts.fresh.insert((device.clone(), bytes.clone()));
+        if take.execute(params![expires, device, bytes])? == 1 {
+            facts.fresh.insert((*expires, device.clone(), bytes.clone()));
         }
         if !facts.owners.contains_key(device) {
             let found = owner.query_row([device], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
@@ -196,11 +246,12 @@ fn insert_records(tx: &Transaction<'_>, new: &[New<'_>]) -> Result<(), rusqlite:
     let uploaded = now();
     let mut insert = tx.prepare_cached(
         "INSERT INTO records
-         (id, account_id, device_id, kind, volume_id, key_id, drive, sealed, proven, uploaded, leaf)
+         (leaf, id, account_id, device_id, kind, volume_id, key_id, drive, sealed, proven, uploaded)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     for (Hashed { id, upload }, leaf) in new {
         insert.execute(params![
+            leaf,
             id,
             upload.account,
             upload.nonce.device,
@@ -211,7 +262,6 @@ fn insert_records(tx: &Transaction<'_>, new: &[New<'_>]) -> Result<(), rusqlite:
             upload.sealed,
             upload.proven,
             uploaded,
-            leaf,
         ])?;
     }
     Ok(())
@@ -219,11 +269,10 @@ fn insert_records(tx: &Transaction<'_>, new: &[New<'_>]) -> Result<(), rusqlite:
 
 fn insert_readers(tx: &Transaction<'_>, readers: &[Reader<'_>]) -> Result<(), rusqlite::Error> {
     let mut insert = tx.prepare_cached(
-        "INSERT INTO record_recipients (record_id, recipient, account_id, key_id, leaf)
-         VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT INTO record_recipients (leaf, recipient, account_id, key_id) VALUES (?1, ?2, ?3, ?4)",
     )?;
-    for Reader { record, recipient, account, key_id, leaf } in readers {
-        insert.execute(params![record, recipient, account, key_id, leaf])?;
+    for Reader { leaf, recipient, account, key_id } in readers {
+        insert.execute(params![leaf, recipient, account, key_id])?;
     }
     Ok(())
 }
