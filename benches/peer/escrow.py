@@ -9,13 +9,15 @@ It does what the public description of Crypt-Server says (which is on no package
   secrets whose ID begins with what was typed, by Django's template engine with compiled templates that are kept. As
   with lastkeyd, a search is not in the audit table; to show a secret would be.
 
-It is set up as somebody who knows Django does it: connections to the database are kept, no DEBUG, no access log, Django's
-usual middleware, an index that finds beginnings, psycopg in C, a worker of gunicorn with threads for each processor.
+It is set up as somebody who knows Django does it: no DEBUG, no access log, Django's usual middleware, an index that finds
+beginnings, psycopg in C, a worker of gunicorn with threads for each processor. Crypt-Server's published settings say
+nothing of keeping connections to the database, so each request opens one (Django's CONN_MAX_AGE is 0); with KEEP=1 they
+are kept, which is the best that one can do.
 
 It leaves out, which is to its favour: signatures of devices, an age file that the server cannot open, an audit log that
 proves itself, receipts that are read back, keys that other accounts can open, check-ins of drives without a key.
 
-    DATABASE=NAME HOST=FOLDER SECRET=TEXT gunicorn --workers 2 --certfile FILE --keyfile FILE escrow:application
+    DATABASE=NAME HOST=FOLDER SECRET=TEXT [KEEP=1] gunicorn --workers 2 --certfile FILE --keyfile FILE escrow:application
 """
 
 import base64
@@ -103,8 +105,7 @@ settings.configure(
             "NAME": os.environ["DATABASE"],
             "HOST": os.environ["HOST"],
             "USER": "lastkey",
-            # Connections are kept, which a default Django does not do.
-            "CONN_MAX_AGE": None,
+            "CONN_MAX_AGE": None if os.environ.get("KEEP") else 0,
         }
     },
 )

@@ -49,7 +49,9 @@ packages() {
     apt-get -qq update || return 1
     touch "$RUN/updated"
   fi
-  if ! apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${wanted[@]}" >"$RUN/apt.log" 2>&1; then
+  # What is there stays: a newer version from elsewhere would have to go before Debian's own of another package.
+  if ! apt-get -qq -o DPkg::Lock::Timeout=120 install -y --no-install-recommends --no-remove "${wanted[@]}" \
+    >"$RUN/apt.log" 2>&1; then
     tail -n 20 "$RUN/apt.log" >&2
     return 1
   fi

@@ -140,10 +140,10 @@ async fn whoever_changes_the_database_is_found_out(place: Place) {
         ("UPDATE records SET leaf = 0", "where the record"),
         ("UPDATE records SET id = sealed", "was changed"),
     ] {
-        // A record refers to nothing that would forbid this but its recipients.
+        // Nothing would forbid this but those that refer to a record by its leaf.
         let url = place.database();
         let store = tampered_with(&url).await;
-        if sql.contains("SET id =") {
+        if sql.contains("SET leaf =") {
             tamper(&url, "DELETE FROM record_recipients").await;
         }
         tamper(&url, sql).await;

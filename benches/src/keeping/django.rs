@@ -41,11 +41,17 @@ pub fn python() -> Result<PathBuf, Box<dyn Error>> {
 }
 
 impl Django {
-    /// Fills a database with so many records and serves it, with two workers for two processors.
+    /// Fills a database with so many records and serves it, with two workers for two processors. They `keep` their
+    /// connections to the database, or open one for each request.
     ///
     /// # Errors
     /// When it does not start.
-    pub fn start(python: &Path, postgres: &Postgres, records: usize) -> Result<Self, Box<dyn Error>> {
+    pub fn start(
+        python: &Path,
+        postgres: &Postgres,
+        records: usize,
+        keep: bool,
+    ) -> Result<Self, Box<dyn Error>> {
         let url = postgres.database();
         let (base, host) = url.split_once("?host=").ok_or("a URL without a socket")?;
         let name = base.rsplit('/').next().unwrap_or_default();
@@ -56,6 +62,7 @@ impl Django {
                 .env("DATABASE", name)
                 .env("HOST", host)
                 .env("SECRET", &secret)
+                .env("KEEP", if keep { "1" } else { "" })
                 .env("PYTHONDONTWRITEBYTECODE", "1")
                 .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("peer"));
             command

@@ -5,7 +5,8 @@
 //! figures and ratios of one run, never a verdict.
 //!
 //! `cargo run --release -p lastkey-benches --bin keeping [RECORDS [SERVER...]]`, where the servers are `sqlite`,
-//! `postgresql` and `django`; all of them when none is named (Debian: `apt-get install postgresql python3-venv`)
+//! `postgresql`, `django-kept` and `django`; all of them when none is named (Debian: `apt-get install postgresql
+//! python3-venv`)
 
 mod django;
 mod load;
@@ -25,7 +26,7 @@ use processes::{busy, children};
 /// How many records are there before.
 const RECORDS: usize = 1_000_000;
 /// What is measured when nothing is said; ratios are to the last.
-const SERVERS: [&str; 3] = ["sqlite", "postgresql", "django"];
+const SERVERS: [&str; 4] = ["sqlite", "postgresql", "django-kept", "django"];
 /// How many requests of a kind a fast server is asked, and a slow one.
 const MANY: usize = 10_000;
 const FEW: usize = 2_000;
@@ -74,11 +75,8 @@ fn figures(server: &str, records: usize) -> Result<Figures, Box<dyn Error>> {
             let cluster = cluster()?;
             of_ours("lastkeyd, PostgreSQL", &Ours::start(Some(&cluster), records)?, Some(&cluster))
         }
-        "django" => {
-            let python = django::python()?;
-            let cluster = cluster()?;
-            of_django(&Django::start(&python, &cluster, records)?, &cluster)
-        }
+        "django-kept" => of_django("Django, connections kept", records, true),
+        "django" => of_django("Django, as Crypt-Server sets it", records, false),
         other => Err(format!("{other} is none of {}", SERVERS.join(", ")).into()),
     }
 }
@@ -134,10 +132,11 @@ fn of_ours(name: &'static str, ours: &Ours, cluster: Option<&Postgres>) -> Resul
     Ok(Figures { name, uploads, searches, idle, after: ours.memory(), started: ours.started() })
 }
 
-fn of_django(peer: &Django, cluster: &Postgres) -> Result<Figures, Box<dyn Error>> {
-    let name = "Django, PostgreSQL";
+fn of_django(name: &'static str, records: usize, keep: bool) -> Result<Figures, Box<dyn Error>> {
+    let cluster = cluster()?;
+    let peer = Django::start(&django::python()?, &cluster, records, keep)?;
     let idle = peer.memory();
-    let spent = || busy(&processes_of(cluster)) + busy(&peer.processes());
+    let spent = || busy(&processes_of(&cluster)) + busy(&peer.processes());
     let server = peer.server();
     let searches = pace(name, "searches", server, FEW, 200, spent, |count| Ok(peer.searches(count)))?;
     let uploads = pace(name, "records", server, FEW, 200, spent, |count| {
