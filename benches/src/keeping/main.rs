@@ -14,7 +14,10 @@ mod ours;
 mod processes;
 
 use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::net::TcpListener;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use django::Django;
@@ -30,6 +33,8 @@ const SERVERS: [&str; 4] = ["sqlite", "postgresql", "django-kept", "django"];
 /// How many requests of a kind a fast server is asked, and a slow one.
 const MANY: usize = 10_000;
 const FEW: usize = 2_000;
+/// How long it is asked half as fast as it goes.
+const HALF: Duration = Duration::from_secs(10);
 /// What PostgreSQL has when nobody sets it; the tests' has less.
 const SETTINGS: [&str; 1] = ["shared_buffers=128MB"];
 
@@ -126,9 +131,10 @@ fn of_ours(name: &'static str, ours: &Ours, cluster: Option<&Postgres>) -> Resul
         let others = cluster.map(processes_of).unwrap_or_default();
         busy(&others) + busy(&[ours.process()])
     };
-    let server = ours.server();
-    let searches = pace(name, "searches", server, MANY, 200, spent, |count| Ok(ours.searches(count)))?;
-    let uploads = pace(name, "records", server, MANY, 201, spent, |count| ours.uploads(count))?;
+    let data = cluster.map_or_else(|| ours.data(), Postgres::data);
+    let asked = Subject { name, server: ours.server(), data, spent: &spent };
+    let searches = asked.pace("searches", MANY, 200, |count| Ok(ours.searches(count)))?;
+    let uploads = asked.pace("records", MANY, 201, |count| ours.uploads(count))?;
     Ok(Figures { name, uploads, searches, idle, after: ours.memory(), started: ours.started() })
 }
 
@@ -137,40 +143,74 @@ fn of_django(name: &'static str, records: usize, keep: bool) -> Result<Figures, 
     let peer = Django::start(&django::python()?, &cluster, records, keep)?;
     let idle = peer.memory();
     let spent = || busy(&processes_of(&cluster)) + busy(&peer.processes());
-    let server = peer.server();
-    let searches = pace(name, "searches", server, FEW, 200, spent, |count| Ok(peer.searches(count)))?;
-    let uploads = pace(name, "records", server, FEW, 200, spent, |count| {
+    let asked = Subject { name, server: peer.server(), data: cluster.data(), spent: &spent };
+    let searches = asked.pace("searches", FEW, 200, |count| Ok(peer.searches(count)))?;
+    let uploads = asked.pace("records", FEW, 200, |count| {
         (0..count).map(|number| Ok(Django::check_in(number, &key_id()?))).collect()
     })?;
     Ok(Figures { name, uploads, searches, idle, after: peer.memory(), started: peer.started() })
 }
 
-/// Asks as fast as it goes, and then half as fast.
-fn pace(
-    name: &str,
-    what: &str,
-    server: &Server,
-    count: usize,
-    status: u16,
-    spent: impl Fn() -> f64,
-    requests: impl Fn(usize) -> Result<Vec<Vec<u8>>, Box<dyn Error>>,
-) -> Result<Pace, Box<dyn Error>> {
-    // What the database was filled with, or what was asked before, is on the disk: not this is measured.
-    rustix::fs::sync();
-    let begun = Instant::now();
-    flood(server, &requests(count / 10)?, status)?;
-    let all = requests(count)?;
-    let before = spent();
-    let most = flood(server, &all, status)?;
-    let busy = Duration::from_secs_f64((spent() - before) / count as f64);
-    eprintln!("  {name}: {:.0} {what}/s, {} each", most.rate, milliseconds(busy));
-    let half = trickle(server, &requests(count)?, status, most.rate / 2.0)?;
-    eprintln!(
-        "  {name}: p99 {} at half load; {:.0} s",
-        milliseconds(half.percentile(99)),
-        begun.elapsed().as_secs_f64()
-    );
-    Ok(Pace { most, half, busy })
+/// Who is asked.
+struct Subject<'s> {
+    name: &'static str,
+    server: &'s Server,
+    /// The folder with its database.
+    data: PathBuf,
+    /// Returns the processor time that it has taken so far, in seconds.
+    spent: &'s dyn Fn() -> f64,
+}
+
+impl Subject<'_> {
+    /// Asks as fast as it goes, and then half as fast.
+    fn pace(
+        &self,
+        what: &str,
+        count: usize,
+        status: u16,
+        requests: impl Fn(usize) -> Result<Vec<Vec<u8>>, Box<dyn Error>>,
+    ) -> Result<Pace, Box<dyn Error>> {
+        let Self { name, server, spent, .. } = self;
+        let begun = Instant::now();
+        self.settle()?;
+        flood(server, &requests(count / 10)?, status)?;
+        let all = requests(count)?;
+        let before = spent();
+        let most = flood(server, &all, status)?;
+        let busy = Duration::from_secs_f64((spent() - before) / count as f64);
+        eprintln!("  {name}: {:.0} {what}/s, {} each", most.rate, milliseconds(busy));
+        let few = requests((most.rate / 2.0 * HALF.as_secs_f64()) as usize)?;
+        self.settle()?;
+        let half = trickle(server, &few, status, most.rate / 2.0)?;
+        let p99 = milliseconds(half.percentile(99));
+        eprintln!("  {name}: p99 {p99} at half load; {:.0} s", begun.elapsed().as_secs_f64());
+        Ok(Pace { most, half, busy })
+    }
+
+    /// Has the disk take what the database was filled with, or what was asked before, and the machine have it all in
+    /// memory, as one has that is at its work: neither is measured.
+    fn settle(&self) -> Result<(), Box<dyn Error>> {
+        rustix::fs::sync();
+        let mut folders = vec![self.data.clone()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder)? {
+                let entry = entry?;
+                match entry.file_type()? {
+                    kind if kind.is_dir() => folders.push(entry.path()),
+                    // PostgreSQL takes files away meanwhile.
+                    kind if kind.is_file() => drop(read_through(&entry.path())),
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_through(file: &Path) -> io::Result<()> {
+    let (mut file, mut piece) = (File::open(file)?, vec![0; 1 << 20]);
+    while file.read(&mut piece)? > 0 {}
+    Ok(())
 }
 
 fn milliseconds(time: Duration) -> String {

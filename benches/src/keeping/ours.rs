@@ -1,6 +1,7 @@
 //! lastkeyd, with as many records as a fleet has, and what devices and people ask of it.
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use account::signature::{DeviceKey, Request, sign};
@@ -85,6 +86,11 @@ impl Ours {
     /// Returns after how many seconds it answered.
     pub fn started(&self) -> f64 {
         self.started
+    }
+
+    /// Returns the folder with its data.
+    pub fn data(&self) -> PathBuf {
+        self.lastkeyd.data()
     }
 
     /// Returns its process.

@@ -6,6 +6,7 @@
 mod postgres;
 mod recipients;
 mod sqlite;
+mod wal;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::Range;

@@ -1,17 +1,15 @@
 //! Adding records to SQLite. There is nobody on the other side of a wire, so statements are many and small; what costs is
 //! to hand them to another thread, and that is done once for all.
 
-use std::fmt::Display;
-use std::fs::File;
-use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 use tlog::{Edge, Hash, Node, Plan};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::spawn_blocking;
 
+use super::wal::{self, Wal};
 use super::{Done, Facts, Failed, Hashed, Kept, New, Reader, entries};
 use crate::error::Error;
 use crate::store::audit::{self, Growth, node};
@@ -22,28 +20,16 @@ use crate::store::records::{Nonce, kind_name};
 
 /// How many statements are kept prepared: all that are here.
 const STATEMENTS: usize = 32;
-/// After how many uploads the file is brought up to date: some ten MiB of the WAL.
-const CHECKPOINT: usize = 512;
-/// How much may be left of the WAL, in pages, for the one who writes to bring over: some milliseconds.
-const REST: i64 = 256;
-/// How often it is tried beside the work to leave no more than that.
-const PASSES: usize = 4;
 
 /// Who adds records to SQLite.
 pub(super) struct Sqlite {
-    file: PathBuf,
     connection: Option<Box<Connection>>,
-    /// How many were added since the file was brought up to date.
-    since: usize,
-    checkpoint: Option<JoinHandle<()>>,
-    /// The database's file once more, so that what was brought into it can be sent to the disk. It is never closed: that
-    /// would end all locks that this process has on the file, SQLite's too.
-    disk: Option<&'static File>,
+    wal: Wal,
 }
 
 impl Sqlite {
     pub(super) fn new(file: PathBuf) -> Self {
-        Self { file, connection: None, since: 0, checkpoint: None, disk: None }
+        Self { connection: None, wal: Wal::new(file) }
     }
 
     /// Adds some of `uploads` in one transaction.
@@ -54,84 +40,28 @@ impl Sqlite {
         uploads: &Arc<Vec<Hashed>>,
         some: Range<usize>,
     ) -> Result<Done, Failed> {
-        self.since += some.len();
-        let (file, kept) = (self.file.clone(), self.connection.take());
+        let (count, long) = (some.len(), self.wal.is_long().await);
+        let (file, kept) = (self.wal.file().to_owned(), self.connection.take());
         let (log, uploads) = (log.clone(), uploads.clone());
-        let rest = self.checkpoint.take_if(|running| running.is_finished()).is_some();
         let work = spawn_blocking(move || {
             let mut connection = match kept {
                 Some(connection) => connection,
                 None => Box::new(open(&file)?),
             };
-            if rest {
-                // With this the file has all, and the WAL begins anew instead of growing.
-                warn(checkpoint(&connection));
+            if long {
+                wal::begin_anew(&connection);
             }
             let done = add(&mut connection, &log, known, &uploads[some])?;
             Ok::<_, Failed>((connection, done))
         });
         let (connection, done) = work.await.map_err(|why| Error::Internal(why.to_string()))??;
         self.connection = Some(connection);
-        self.bring_up_to_date();
+        self.wal.written(count);
         Ok(done)
     }
 
-    /// Brings what was committed from the WAL into the database's file, beside the work: a commit that had to do it would
-    /// keep all those waiting who come after it.
-    fn bring_up_to_date(&mut self) {
-        if self.since < CHECKPOINT || self.checkpoint.is_some() {
-            return;
-        }
-        self.since = 0;
-        match self.disk() {
-            Ok(disk) => {
-                let file = self.file.clone();
-                self.checkpoint = Some(spawn_blocking(move || warn(most_of_it(&file, disk))));
-            }
-            error => warn(error),
-        }
-    }
-
-    fn disk(&mut self) -> io::Result<&'static File> {
-        if let Some(disk) = self.disk {
-            return Ok(disk);
-        }
-        let disk = Box::leak(Box::new(File::options().write(true).open(&self.file)?));
-        Ok(self.disk.insert(disk))
-    }
-
     pub(super) async fn close(self) {
-        if let Some(running) = self.checkpoint {
-            // What it has not done, whoever closes the database last does.
-            let _ = running.await;
-        }
-    }
-}
-
-/// Brings over all but what comes in meanwhile, and waits until the disk has it: SQLite would wait for all of that at
-/// the end, when the WAL has nothing more.
-fn most_of_it(file: &Path, disk: &File) -> Result<(), rusqlite::Error> {
-    let connection = Connection::open(file)?;
-    for _ in 0..PASSES {
-        let rest = checkpoint(&connection)?;
-        // Whether it worked, SQLite finds out by itself.
-        let _ = disk.sync_data();
-        if rest <= REST {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Brings what was committed from the WAL into the file, and returns how many pages are left.
-fn checkpoint(connection: &Connection) -> Result<i64, rusqlite::Error> {
-    let mut pragma = connection.prepare_cached("PRAGMA wal_checkpoint(PASSIVE)")?;
-    pragma.query_row([], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))
-}
-
-fn warn<T>(done: Result<T, impl Display>) {
-    if let Err(error) = done {
-        tracing::warn!(%error, "what was written stays in the WAL for now");
+        self.wal.close().await;
     }
 }
 
