@@ -1,9 +1,10 @@
 //! One client: its requests are read and answered by threads of its own.
 
 use std::io::{self, BufReader, Read, Write};
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::thread::{self, Builder, Scope};
+use std::thread::{self, Builder, Scope, ScopedJoinHandle};
 
 use crate::Export;
 use crate::handshake::{HandshakeError, Outcome, Security, greet, negotiate};
@@ -83,13 +84,19 @@ struct Connection<'a, R, W> {
 impl<R: Read + Send, W: Write + Send> Connection<'_, R, W> {
     fn work<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
         let mut buf = Vec::new();
+        let mut helpers = Vec::new();
         while let Some(request) = self.next() {
             if self.waiting.load(Ordering::SeqCst) == 0 {
-                self.call_for_help(scope);
+                helpers.extend(self.call_for_help(scope));
             }
             if self.session.answer(&request, &mut buf, &self.out).is_err() {
-                return (self.hang_up)();
+                (self.hang_up)();
+                break;
             }
+        }
+        // The scope waits for their work alone; a joined thread is gone, with all that the system kept for it.
+        for helper in helpers {
+            helper.join().unwrap_or_else(|panic| resume_unwind(panic));
         }
     }
 
@@ -105,12 +112,14 @@ impl<R: Read + Send, W: Write + Send> Connection<'_, R, W> {
     }
 
     /// Starts a thread that waits for the next request, if there may be one more.
-    fn call_for_help<'scope>(&'scope self, scope: &'scope Scope<'scope, '_>) {
+    fn call_for_help<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+    ) -> Option<ScopedJoinHandle<'scope, ()>> {
         let take = |left: usize| left.checked_sub(1);
-        if self.to_come.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).is_ok() {
-            // Where there can be no more threads, those that are there do the work.
-            let _ = Builder::new().name("nbd".to_owned()).spawn_scoped(scope, || self.work(scope));
-        }
+        self.to_come.fetch_update(Ordering::SeqCst, Ordering::SeqCst, take).ok()?;
+        // Where there can be no more threads, those that are there do the work.
+        Builder::new().name("nbd".to_owned()).spawn_scoped(scope, || self.work(scope)).ok()
     }
 }
 
