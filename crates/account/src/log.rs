@@ -47,6 +47,13 @@ impl fmt::Display for Alarm {
     }
 }
 
+impl Alarm {
+    /// What any alarm may mean: a device cannot tell these two apart.
+    pub const MEANING: &str = "either the server was restored from an older backup or set up anew, and what was done \
+                               there since then is missing, records and all, whatever receipts this device has; or \
+                               somebody has taken out what was done there, or shows you another log than others";
+}
+
 /// What the log says of a record, as far as it is looked at.
 #[derive(Deserialize)]
 struct Entry<'e> {
@@ -125,7 +132,14 @@ impl Log<'_> {
         if new.size == last.size {
             return match new.root == last.root {
                 true => Ok(false),
-                false => Err(self.alarm(note, "it forked: there are two logs of one length", None)),
+                false => Err(self.alarm(
+                    note,
+                    &format!(
+                        "it forked: there are two logs of {} entries that say different things",
+                        new.size
+                    ),
+                    None,
+                )),
             };
         }
         // An answer may be overtaken by another one: what counts is that both are of one log.
@@ -149,14 +163,23 @@ impl Log<'_> {
         if held {
             return Ok(newer);
         }
-        let why = "it forked: what was in it is not in it any more";
-        Err(self.alarm(note, why, Some(proof.into_iter().take(PATH_LIMIT).collect())))
+        let why = format!(
+            "it forked: what was in it when it had {} entries is not in it any more, now that it has {}",
+            last.size, new.size
+        );
+        Err(self.alarm(note, &why, Some(proof.into_iter().take(PATH_LIMIT).collect())))
     }
 
     fn open(&self, note: &str) -> Result<Checkpoint, ClientError> {
         let verifier = NoteVerifier::parse(self.log_key);
         verifier.and_then(|verifier| Checkpoint::open(note, &verifier)).map_err(|error| {
-            self.alarm(note, &format!("a checkpoint of it is not signed as it should be: {error}"), None)
+            self.alarm(
+                note,
+                &format!(
+                    "a checkpoint of it is not signed by the key that the server had at the login: {error}"
+                ),
+                None,
+            )
         })
     }
 

@@ -4,20 +4,21 @@
 //! accounts/NAME/account.json    the server, how it is known, and the recipients that the person confirmed
 //!               device.key      what this device signs with; it opens no record
 //!               checkpoint      the last checkpoint of the server's audit log
-//!               waiting/        sealed records that the server does not have yet
+//!               waiting/        sealed records that the server does not have yet; *.unproven ones are not to be sent
 //!               kept/           receipts, without the records
 //!               evidence/       what was wrong with the log, if ever something was
 //! ```
 //! Nothing here opens a drive: what waits is sealed already. Each file is there whole or not at all, so that a crash
 //! leaves what was before or what is now.
 
+mod error;
 mod files;
 mod spool;
 
+pub use error::PlaceError;
 pub use spool::{Kept, Waiting};
 
-use std::fs::{self, File, TryLockError};
-use std::io;
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -82,46 +83,6 @@ pub struct About {
     pub since: i64,
 }
 
-/// Why what is kept here cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PlaceError {
-    /// The system says no.
-    #[error("{}: {source}", .path.display())]
-    Io {
-        /// The file or folder.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file says something else.
-    #[error("{} is damaged: {why}", .path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        why: String,
-    },
-    /// There is an account of that name already.
-    #[error("this device is signed in to an account {name} already")]
-    Taken {
-        /// The name.
-        name: String,
-    },
-    /// The name cannot be that of a folder everywhere.
-    #[error("{name:?} is no name for an account here: use letters, digits, - and _")]
-    Name {
-        /// The name.
-        name: String,
-    },
-    /// Another process works with the account, and does not end.
-    #[error("another lastkey is busy with this account")]
-    Busy,
-    /// Too much waits.
-    #[error("{WAITING_LIMIT} records wait already")]
-    Full,
-}
-
 type Result<T> = std::result::Result<T, PlaceError>;
 
 impl Accounts {
@@ -156,7 +117,8 @@ impl Accounts {
         Account::read(folder).map(Some)
     }
 
-    /// Adds an account.
+    /// Adds an account. What a logout that was cut off has left under the name is taken away: a checkpoint of another
+    /// server would be a false alarm.
     ///
     /// # Errors
     /// When the name is taken, or the folder cannot be written.
@@ -168,6 +130,7 @@ impl Accounts {
         if folder.join(ABOUT).exists() {
             return Err(PlaceError::Taken { name: name.to_owned() });
         }
+        files::remove_folder(&folder)?;
         files::make_folder(&folder)?;
         for inside in [WAITING, KEPT, EVIDENCE] {
             files::make_folder(&folder.join(inside))?;
@@ -183,12 +146,44 @@ impl Accounts {
     /// # Errors
     /// When the folder cannot be removed.
     pub fn remove(&self, account: Account) -> Result<()> {
-        let folder = account.folder;
-        // Without this file the account is gone, whatever else is left.
-        for file in [ABOUT, KEY] {
-            files::remove(&folder.join(file))?;
+        forget(&account.folder)
+    }
+
+    /// Forgets an account without reading anything of it: it may be damaged.
+    ///
+    /// # Errors
+    /// When another process works with it, or the folder cannot be removed.
+    pub fn remove_unread(&self, name: &str) -> Result<()> {
+        if !is_name(name) {
+            return Err(PlaceError::Name { name: name.to_owned() });
         }
-        fs::remove_dir_all(&folder).map_err(|source| PlaceError::Io { path: folder, source })
+        let folder = self.0.join(name);
+        drop(lock(&folder)?);
+        forget(&folder)
+    }
+}
+
+fn forget(folder: &Path) -> Result<()> {
+    // Without these files the account is gone, whatever else is left.
+    for file in [ABOUT, KEY] {
+        files::remove(&folder.join(file))?;
+    }
+    files::remove_folder(folder)
+}
+
+/// Waits until no other process works with what is in a folder, and keeps others waiting until the file is closed.
+fn lock(folder: &Path) -> Result<File> {
+    let path = folder.join(LOCK);
+    let io_error = |source| PlaceError::Io { path: path.clone(), source };
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io_error)?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::Error(source)) => return Err(io_error(source)),
+            Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return Err(PlaceError::Busy),
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
+        }
     }
 }
 
@@ -284,23 +279,14 @@ impl Account {
         &self.key
     }
 
-    /// Waits until no other process works with the account, and keeps others waiting until the file is closed.
+    /// Waits until no other process works with the account, and keeps others waiting until the file is closed. Returns
+    /// the account as the last one of them left it.
     ///
     /// # Errors
-    /// When the folder cannot be written.
-    pub fn lock(&self) -> Result<File> {
-        let path = self.folder.join(LOCK);
-        let io_error = |source| PlaceError::Io { path: path.clone(), source };
-        let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(io_error)?;
-        let begun = Instant::now();
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::Error(source)) => return Err(io_error(source)),
-                Err(TryLockError::WouldBlock) if begun.elapsed() > PATIENCE => return Err(PlaceError::Busy),
-                Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(50)),
-            }
-        }
+    /// When the folder cannot be written, or the account is gone.
+    pub fn lock(self) -> Result<(Self, File)> {
+        let lock = lock(&self.folder)?;
+        Ok((Self::read(self.folder)?, lock))
     }
 
     /// Keeps what the server says of the recipients, and returns whether they are those that the person confirmed.

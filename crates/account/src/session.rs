@@ -165,7 +165,8 @@ impl Session {
     /// # Errors
     /// When what is kept of the account cannot be used.
     pub fn begin(account: Account) -> Result<Self> {
-        let lock = account.lock()?;
+        let (account, lock) = account.lock()?;
+        account.sweep();
         let client = Client::new(account.server().clone(), account.trust().clone());
         Ok(Self { account, client, _lock: lock })
     }
@@ -206,7 +207,7 @@ impl Session {
     pub fn deliver(&self, record: &NewRecord) -> Result<Kept> {
         let sealed = STANDARD
             .decode(&record.sealed)
-            .map_err(|_| ClientError::Receipt("what waits is damaged".to_owned()))?;
+            .map_err(|_| ClientError::Receipt("what is to be sent is no Base64".to_owned()))?;
         let own = self.account.about().recipients.iter().map(|to| &to.recipient);
         if !own.eq(&record.recipients) {
             return Err(ClientError::Outdated);

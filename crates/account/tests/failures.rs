@@ -49,8 +49,13 @@ fn signed_in(url: &str, trust: &Trust, log_key: &str) -> (TempDir, Account) {
     about.recipients = vec![recipient("ada")];
     let accounts = Accounts::at(folder.path().join("accounts"));
     let account = accounts.add("ada", &about, &key()).expect("added");
-    account.wait(record()).expect("it waits");
+    wait(&account);
     (folder, account)
+}
+
+/// Lets the record wait, as one does that was read back and proven.
+fn wait(account: &Account) {
+    account.lay_down(&record()).and_then(|()| account.wait(&record())).expect("it waits");
 }
 
 fn session(account: Account) -> Session {
@@ -233,7 +238,7 @@ fn a_receipt_that_proves_another_entry_of_the_log_is_found_out() {
         let (_folder, account) = account(&server, &log.lock().expect("the log").key());
         let session = session(account);
         let kept = session.deliver(&record()).expect("its own entry is taken");
-        session.account().wait(record()).expect("it waits");
+        wait(session.account());
         log.lock().expect("the log").push_entry(other.clone());
         for error in [session.deliver(&record()), session.check(&kept).map(|_| kept.clone())] {
             let error = error.expect_err("another entry");
@@ -252,7 +257,7 @@ fn alarms(become_another: TestLog, why: &str) {
     let session = session(account);
     let kept = session.deliver(&record()).expect("delivered");
     *log.lock().expect("the log") = become_another;
-    session.account().wait(record()).expect("it waits");
+    wait(session.account());
     for _ in 0..2 {
         match session.deliver(&record()).expect_err("another log") {
             ClientError::Alarm(alarm) => assert!(alarm.why.contains(why), "{}", alarm.why),
@@ -268,8 +273,11 @@ fn alarms(become_another: TestLog, why: &str) {
 
 #[test]
 fn a_log_that_forked_is_an_alarm() {
-    alarms(TestLog::new(1, &["start", "other", "second"]), "two logs of one length");
-    alarms(TestLog::new(1, &["start", "other", "second", "third"]), "what was in it is not in it any more");
+    alarms(TestLog::new(1, &["start", "other", "second"]), "two logs of 3 entries");
+    alarms(
+        TestLog::new(1, &["start", "other", "second", "third"]),
+        "what was in it when it had 3 entries is not in it any more, now that it has 4",
+    );
 }
 
 #[test]
@@ -279,7 +287,10 @@ fn a_log_that_shrank_is_an_alarm() {
 
 #[test]
 fn a_log_that_another_key_signs_is_an_alarm() {
-    alarms(TestLog::new(2, &["start", "first", "second", "third"]), "not signed as it should be");
+    alarms(
+        TestLog::new(2, &["start", "first", "second", "third"]),
+        "not signed by the key that the server had",
+    );
 }
 
 #[test]

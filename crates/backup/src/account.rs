@@ -1,8 +1,9 @@
 //! An account at a server of one's own.
 //!
-//! A record is sealed, lies on this computer, is read back from there and proven. Only then is it sent: what does not
-//! open the drive never leaves. It is a backup when the server's receipt says that just these bytes are in its
-//! database. Where the server is not in reach, the record waits.
+//! A record is sealed, lies on this computer, is read back from there and proven. Only then does it wait to be sent, in
+//! the place of an older one: what does not open the drive never leaves, whenever the computer goes off. It is a backup
+//! when the server's receipt says that just these bytes are in its database. Where the server is not in reach, the
+//! record waits on.
 
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -82,7 +83,7 @@ impl Destination for AccountDestination {
         self.state().capsules = passwords.filter_map(|protector| volume.capsule(&protector.id)).collect();
     }
 
-    /// Seals, and lets the record wait.
+    /// Seals, and lays the record down. It does not wait before it is proven.
     fn save(&self, document: &Document) -> Result<SavedCopy, SaveError> {
         let state = &mut *self.state();
         let account = state.session.account();
@@ -119,16 +120,16 @@ impl Destination for AccountDestination {
         let recipients: Vec<_> = about.recipients.iter().map(|to| to.recipient.clone()).collect();
         let sealed = record.seal(&recipients).map_err(|error| rejected(error.to_string()))?;
         let upload = record.to_upload(&sealed, &recipients);
-        account.wait(upload.clone()).map_err(|error| lost(&place, error))?;
+        account.lay_down(&upload).map_err(|error| lost(&place, error))?;
         state.sealed = Some((upload, sealed));
         Ok(SavedCopy { place, ..SavedCopy::default() })
     }
 
-    /// Reads what waits, and opens it as only who has just sealed it can.
+    /// Reads what was laid down, and opens it as only who has just sealed it can.
     fn read_back(&self, copy: &SavedCopy) -> Result<ReadBack, SaveError> {
         let state = self.state();
         let (upload, sealed) = on_the_way(&state, copy)?;
-        let bytes = state.session.account().read_waiting(upload).map_err(|error| lost(&copy.place, error))?;
+        let bytes = state.session.account().read_back(upload).map_err(|error| lost(&copy.place, error))?;
         let opened = sealed.read_back(&bytes).and_then(|json| Ok((Record::parse(&json)?, json)));
         let document = opened.map(|(record, json)| match record.content {
             // Its digits stand in the document, as a stranger finds them.
@@ -142,11 +143,11 @@ impl Destination for AccountDestination {
         })
     }
 
-    /// Lets the record wait no more. What the server has, it keeps: but it gets only what is proven.
+    /// Takes away what was laid down. An older record that waits is a proven one, and waits on.
     fn remove(&self, copy: &SavedCopy) -> Result<(), SaveError> {
         let state = self.state();
         let (upload, _) = on_the_way(&state, copy)?;
-        state.session.account().drop_waiting(upload).map_err(|error| lost(&copy.place, error))
+        state.session.account().take_up(upload).map_err(|error| lost(&copy.place, error))
     }
 
     /// Sends what has waited from earlier, now that the server is in reach.
@@ -162,18 +163,24 @@ impl Destination for AccountDestination {
         Ok((sent > 0).then(|| format!("delivered what had waited from earlier: {sent}")))
     }
 
+    /// Lets the record wait, now that it is proven, and sends it.
     fn deliver(&self, copy: &SavedCopy) -> Result<(), String> {
         let state = &mut *self.state();
-        if let Some(why) = &state.away {
-            return Err(why.clone());
-        }
         let (upload, _) = on_the_way(state, copy).map_err(|error| error.to_string())?;
-        match state.session.deliver(upload) {
-            Ok(_) => Ok(()),
+        // Whatever becomes of that, the server may take it.
+        let waits = state.session.account().wait(upload);
+        let why = match &state.away {
+            Some(why) => why.clone(),
+            None => match state.session.deliver(upload) {
+                Ok(_) => return Ok(()),
+                Err(error) => error.to_string(),
+            },
+        };
+        state.away = Some(why.clone());
+        match waits {
+            Ok(()) => Err(why),
             Err(error) => {
-                let why = error.to_string();
-                state.away = Some(why.clone());
-                Err(why)
+                Err(format!("{why}; nor could it be kept here to be sent later ({error}): back it up again"))
             }
         }
     }
@@ -199,3 +206,6 @@ fn line(label: &str) -> String {
     }
     line.trim().to_owned()
 }
+
+#[cfg(test)]
+mod tests;

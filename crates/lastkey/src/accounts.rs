@@ -8,8 +8,8 @@ use backup::record::{ReconcileError, Record};
 
 use crate::failure::{Failure, Kind, reason};
 use crate::output::Output;
-use crate::record;
 use crate::words::{ERROR, OFF};
+use crate::{record, rights};
 
 /// Returns where the accounts are: beside the record.
 pub fn folder() -> Option<PathBuf> {
@@ -23,31 +23,44 @@ pub fn all() -> Result<Accounts, Failure> {
     })
 }
 
-/// Opens the account of a name, or the only one.
-pub fn choose(name: Option<&str>) -> Result<Account, Failure> {
-    let accounts = all()?;
-    let names = accounts.names().map_err(|error| unusable(&error))?;
-    let log_in = "`lastkey account login URL` signs this device in";
-    let name = match (name, names.as_slice()) {
-        (Some(name), _) => name,
-        (None, [only]) => only,
-        (None, []) => {
-            return Err(Failure::new(Kind::NotFound, "this device is signed in to no account").hint(log_in));
+/// Returns what the account of a name, or the only one, is called on this computer. Nothing of it is read.
+pub fn name(name: Option<&str>) -> Result<String, Failure> {
+    let names = all()?.names().map_err(|error| unusable(&error))?;
+    match (name, names.as_slice()) {
+        (Some(name), _) if names.iter().any(|known| known == name) => Ok(name.to_owned()),
+        (None, [only]) => Ok(only.clone()),
+        (None, []) => Err(none("this device is signed in to no account".to_owned())),
+        (Some(name), []) => Err(none(format!("this device is signed in to no account {name:?}"))),
+        (Some(name), several) => {
+            let message = format!("this device is signed in to no account {name:?}");
+            Err(Failure::new(Kind::NotFound, message).hint(format!("it is to: {}", several.join(", "))))
         }
         (None, several) => {
-            let list = several.join(", ");
-            return Err(Failure::new(
-                Kind::Usage,
-                format!("this device is signed in to several accounts: {list}"),
-            )
-            .hint("name one of them"));
+            let message = format!("this device is signed in to several accounts: {}", several.join(", "));
+            Err(Failure::new(Kind::Usage, message).hint("name one of them"))
         }
-    };
-    accounts.open(name).map_err(|error| unusable(&error))?.ok_or_else(|| {
-        Failure::new(Kind::NotFound, format!("this device is signed in to no account {name:?}")).hint(
-            if names.is_empty() { log_in.to_owned() } else { format!("it is to: {}", names.join(", ")) },
-        )
-    })
+    }
+}
+
+/// There is no account at all: perhaps because it is another user's.
+fn none(message: String) -> Failure {
+    let failure = Failure::new(Kind::NotFound, message);
+    if rights::are_all() {
+        failure
+            .hint("log in with sudo: `sudo lastkey account login URL`")
+            .hint("an account belongs to the user who logged in, and root sees no other user's")
+    } else {
+        failure
+            .hint("`lastkey account login URL` signs this device in")
+            .hint("an account belongs to the user who logged in: one of root's is used with sudo only")
+    }
+}
+
+/// Opens the account of a name, or the only one.
+pub fn choose(name: Option<&str>) -> Result<Account, Failure> {
+    let name = self::name(name)?;
+    let account = all()?.open(&name).map_err(|error| unusable(&error))?;
+    account.ok_or_else(|| none(format!("this device is signed in to no account {name:?}")))
 }
 
 /// Begins to work with an account.
@@ -58,13 +71,18 @@ pub fn begin(name: Option<&str>) -> Result<Session, Failure> {
 /// Begins to work with the account that the record calls a place; `None` when there is none any more.
 pub fn at(place: &str) -> Result<Option<Session>, Failure> {
     let accounts = all()?;
+    let mut unread = None;
     for name in accounts.names().map_err(|error| unusable(&error))? {
-        let account = accounts.open(&name).map_err(|error| unusable(&error))?;
-        if let Some(account) = account.filter(|account| account.place() == place) {
-            return Session::begin(account).map(Some).map_err(|error| failure(&error));
+        match accounts.open(&name) {
+            Ok(Some(account)) if account.place() == place => {
+                return Session::begin(account).map(Some).map_err(|error| failure(&error));
+            }
+            Ok(_) => {}
+            // Perhaps it is this one.
+            Err(error) => unread = Some(unusable(&error)),
         }
     }
-    Ok(None)
+    unread.map_or(Ok(None), Err)
 }
 
 /// Notes in the record which copies that waited have arrived. What cannot be noted is noted the next time.
@@ -92,12 +110,32 @@ pub fn sound(account: &Account, output: &Output) -> Result<bool, Failure> {
         output.note_unless_json(format!("{ERROR}{alarm}{OFF}"));
     }
     if !alarms.is_empty() {
-        output.note_unless_json(format!(
-            "  The evidence is in {}.",
-            account.folder().join("evidence").display()
-        ));
+        for line in after_alarm(account) {
+            output.note_unless_json(format!("  {line}."));
+        }
     }
     Ok(!alarms.is_empty())
+}
+
+/// Says what an alarm may mean, and what the way on is.
+pub fn after_alarm(account: &Account) -> [String; 4] {
+    let (name, server) = (account.name(), &account.about().server);
+    let evidence = account.folder().join("evidence");
+    [
+        format!("It may mean two things: {}", Alarm::MEANING),
+        format!(
+            "Ask whoever runs {server} which of them it is, face to face or on the phone, and show them the evidence \
+             in {}; what the server says is not believed until then",
+            evidence.display()
+        ),
+        format!(
+            "If it was restored or set up anew: keep a copy of that folder, then `lastkey account logout {name} \
+             --force`, `lastkey account login {server}`, and back up every drive there again"
+        ),
+        "If it was not: somebody hides something; do not log in again, and save your keys to another place \
+         (`lastkey backup DRIVE --to usb`)"
+            .to_owned(),
+    ]
 }
 
 /// Shows the alarms of all accounts, and says whether there are any.
@@ -105,8 +143,10 @@ pub fn sound_all(output: &Output) -> Result<bool, Failure> {
     let accounts = all()?;
     let mut alarmed = false;
     for name in accounts.names().map_err(|error| unusable(&error))? {
-        if let Some(account) = accounts.open(&name).map_err(|error| unusable(&error))? {
-            alarmed |= sound(&account, output)?;
+        match accounts.open(&name) {
+            Ok(Some(account)) => alarmed |= sound(&account, output)?,
+            Ok(None) => {}
+            Err(error) => record::complain(&unusable(&error), output),
         }
     }
     Ok(alarmed)
@@ -128,8 +168,8 @@ pub fn failure(error: &ClientError) -> Failure {
             _ => Failure::new(Kind::Other, message),
         },
         ClientError::Alarm(_) => Failure::new(Kind::Alarm, message)
-            .hint("what was done at the server may have been hidden from you: tell whoever runs it, and show them the evidence")
-            .hint("nothing is taken for delivered there until you log in anew"),
+            .hint(format!("it may mean two things: {}", Alarm::MEANING))
+            .hint("`lastkey account status` shows the way on"),
         ClientError::Recipients => Failure::new(Kind::NotPermitted, message)
             .hint("whoever is a recipient can open your keys: look at them with `lastkey account accept`"),
         ClientError::Place(error) => unusable(error),
@@ -146,6 +186,9 @@ pub fn unusable(error: &PlaceError) -> Failure {
         PlaceError::Taken { .. } => Failure::new(Kind::AlreadyThere, error.to_string())
             .hint("choose another name with --name, or log out of it first"),
         PlaceError::Name { .. } => Failure::new(Kind::Usage, error.to_string()),
+        PlaceError::Damaged { .. } => Failure::new(Kind::Other, error.to_string()).hint(
+            "restore the file from a backup of this computer, or `lastkey account logout NAME --force`, then login",
+        ),
         _ => Failure::new(Kind::Other, error.to_string()),
     }
 }

@@ -80,7 +80,7 @@ pub enum Command {
     /// Keep keys with an account at a server of your own (lastkeyd)
     #[command(
         subcommand,
-        after_help = "Examples:\n  lastkey account login https://keys.example.org\n  sudo lastkey backup /dev/sda3 --to account\n  lastkey account send\n\nKeys are sealed on this device: the server cannot open them."
+        after_help = "Examples:\n  sudo lastkey account login https://keys.example.org\n  sudo lastkey backup /dev/sda3 --to account\n  sudo lastkey account send\n\nKeys are sealed on this device: the server cannot open them by itself. An account belongs to the user who logged in: log in with sudo for what you run with sudo."
     )]
     Account(Account),
     /// Open the control panel in the browser

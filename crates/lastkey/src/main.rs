@@ -6,7 +6,6 @@ mod commands;
 mod copy;
 mod drive;
 mod failure;
-mod guard;
 mod inside;
 mod interrupt;
 mod keys;

@@ -11,5 +11,6 @@ static WIPING: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
     zeroizing_alloc::ZeroAlloc(std::alloc::System);
 
 fn main() -> ExitCode {
+    guard::protect_memory();
     commands::run(Cli::parse())
 }

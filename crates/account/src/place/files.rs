@@ -85,10 +85,43 @@ pub fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T> {
         .map_err(|error| PlaceError::Damaged { path: path.to_owned(), why: error.to_string() })
 }
 
-/// Reads every file of JSON in a folder.
-pub fn read_all<T: DeserializeOwned>(folder: &Path) -> Result<Vec<T>> {
-    let names = list(folder)?.into_iter().filter(|name| name.ends_with(".json"));
-    names.map(|name| read_json(&folder.join(name))).collect()
+/// Reads the files of a folder that end in `.json`, each as `read` says. One that cannot be read keeps none of the
+/// others back.
+pub fn read_each<T>(folder: &Path, read: impl Fn(&Path) -> Result<T>) -> Result<(Vec<T>, Vec<PlaceError>)> {
+    let (mut whole, mut damaged) = (Vec::new(), Vec::new());
+    for name in list(folder)?.iter().filter(|name| name.ends_with(".json")) {
+        match read(&folder.join(name)) {
+            Ok(content) => whole.push(content),
+            // It was taken away in the meantime.
+            Err(PlaceError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => damaged.push(error),
+        }
+    }
+    Ok((whole, damaged))
+}
+
+/// Gives a file another name in the same folder, in the place of what has that name.
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).and_then(|()| sync(to.parent().unwrap_or(Path::new(".")))).map_err(io_error(to))
+}
+
+/// Removes a folder, with everything in it, that may be gone already.
+pub fn remove_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(path)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// Takes away what a crash left in a folder: files that are not whole, and those with an ending. What cannot be taken
+/// away is in nobody's way.
+pub fn sweep(folder: &Path, ending: &str) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.starts_with(UNFINISHED) || name.ends_with(ending) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 #[cfg(unix)]

@@ -20,10 +20,19 @@ impl Record {
     /// the record costs nothing.
     ///
     /// # Errors
-    /// When either cannot be used. What is not noted now is noted the next time.
+    /// When either cannot be used; an account that cannot keeps none of the others back. What is not noted now is noted the
+    /// next time.
     pub fn reconcile(&mut self, accounts: &Accounts) -> Result<(), ReconcileError> {
+        let mut done = Ok(());
         for name in accounts.names()? {
-            let Some(account) = accounts.open(&name)? else { continue };
+            let account = match accounts.open(&name) {
+                Ok(Some(account)) => account,
+                Ok(None) => continue,
+                Err(error) => {
+                    done = Err(error.into());
+                    continue;
+                }
+            };
             let place = account.place();
             for kept in account.kept()? {
                 let Ok(volume) = kept.record.volume.parse() else { continue };
@@ -32,6 +41,6 @@ impl Record {
                 self.delivered(of, "account", &place, kept.record.proven)?;
             }
         }
-        Ok(())
+        done
     }
 }

@@ -12,25 +12,27 @@ use super::{Find, Json};
 pub enum Account {
     /// Sign this device in: it shows a code that you confirm in the portal
     #[command(
-        after_help = "Examples:\n  lastkey account login https://keys.example.org\n  lastkey account login localhost:4848 --name home"
+        after_help = "Examples:\n  sudo lastkey account login https://keys.example.org\n  lastkey account login localhost:4848 --name home\n\nAn account belongs to the user who logged in: log in with sudo for what you run with sudo, such as the backup of a drive in this computer."
     )]
     Login(Login),
     /// Show the accounts, to whom they seal, what waits, and whether all is well
-    #[command(after_help = "Examples:\n  lastkey account status\n  lastkey account status home --json")]
+    #[command(
+        after_help = "Examples:\n  sudo lastkey account status\n  lastkey account status home --json\n\nWithout sudo it shows your own accounts, with sudo root's."
+    )]
     Status(OneAccount),
     /// Send what waits
-    #[command(after_help = "Example:\n  lastkey account send")]
+    #[command(after_help = "Example:\n  sudo lastkey account send")]
     Send(OneAccount),
     /// Say which recovery keys the drives have now, and hear which of them the account lacks
     #[command(
-        after_help = "Examples:\n  sudo lastkey account check-in\n  lastkey account check-in drive.img --json\n\nThe exit code is 0 only if the account has every key."
+        after_help = "Examples:\n  sudo lastkey account check-in\n  lastkey account check-in drive.img --json\n\nThe exit code is 0 only if every drive has a recovery key, and the account has every one of them."
     )]
     CheckIn(CheckIn),
     /// Look at the account's recipients, and seal to them from now on
-    #[command(after_help = "Examples:\n  lastkey account accept\n  lastkey account accept home --yes")]
+    #[command(after_help = "Examples:\n  sudo lastkey account accept\n  lastkey account accept home --yes")]
     Accept(Accept),
     /// Forget an account on this device; what the server has it keeps
-    #[command(after_help = "Example:\n  lastkey account logout home")]
+    #[command(after_help = "Examples:\n  sudo lastkey account logout\n  lastkey account logout home --force")]
     Logout(Logout),
 }
 
@@ -97,7 +99,7 @@ pub struct Logout {
     /// The account; none: the only one
     #[arg(value_name = "NAME")]
     pub name: Option<String>,
-    /// Also when records wait that the server does not have, or there is evidence against it
+    /// Also when records wait that the server does not have, there is evidence against it, or files are damaged
     #[arg(long)]
     pub force: bool,
     #[command(flatten)]

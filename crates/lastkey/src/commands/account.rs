@@ -2,16 +2,17 @@
 
 mod check_in;
 mod login;
+mod logout;
 mod status;
 
 use std::process::ExitCode;
 
-use account::place::{Kept, Waiting};
+use account::place::{self, Kept, Waiting};
 use account::wire::Recipient;
 use account::{ClientError, Session};
 use serde::Serialize;
 
-use crate::cli::{Account, AccountAccept, AccountLogout, OneAccount};
+use crate::cli::{Account, AccountAccept, OneAccount};
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
 use crate::words::{BOLD, ERROR, GOOD, OFF};
@@ -25,7 +26,7 @@ pub fn run(command: &Account, output: &Output) -> Result<ExitCode, Failure> {
         Account::Send(arguments) => send(arguments, output),
         Account::CheckIn(arguments) => check_in::run(arguments, output),
         Account::Accept(arguments) => accept(arguments, output),
-        Account::Logout(arguments) => logout(arguments, output),
+        Account::Logout(arguments) => logout::run(arguments, output),
     }
 }
 
@@ -84,21 +85,51 @@ fn deliver(session: &Session, output: &Output) -> Result<Vec<SentReport>, Failur
         done.into_iter().map(|(waiting, result)| SentReport::of(name, &waiting, result)).collect();
     for report in &reports {
         output.say(report.line())?;
-        if let Some(error) = &report.error {
+        // Of an alarm more is said in the end, once.
+        if let Some(error) = report.error.as_ref().filter(|error| error.kind != Kind::Alarm) {
             error.hints.iter().for_each(|hint| output.note_unless_json(format!("  {hint}")));
         }
     }
     Ok(reports)
 }
 
+/// A file of an account that cannot be read.
+#[derive(Serialize)]
+struct DamagedReport {
+    account: String,
+    file: Option<String>,
+    why: String,
+}
+
+/// Says which files of an account cannot be read. They are left as they are, and the work goes on without them.
+fn damaged(account: &place::Account, output: &Output) -> Result<Vec<DamagedReport>, Failure> {
+    let damaged = account.damaged().map_err(|error| accounts::unusable(&error))?;
+    for error in &damaged {
+        output.note_unless_json(format!("{ERROR}damaged{OFF}    {}: {error}", account.name()));
+    }
+    if !damaged.is_empty() {
+        output.note_unless_json(format!(
+            "  It was left out, and is still there. Back up its drive again (lastkey backup DRIVE --to account:{}), \
+             then remove the file if it is still damaged.",
+            account.name()
+        ));
+    }
+    let report = |error: &place::PlaceError| DamagedReport {
+        account: account.name().to_owned(),
+        file: error.path().map(|path| path.display().to_string()),
+        why: error.to_string(),
+    };
+    Ok(damaged.iter().map(report).collect())
+}
+
 /// Returns the names that a command is about.
 fn names(arguments: &OneAccount) -> Result<Vec<String>, Failure> {
     let names = match &arguments.name {
-        Some(name) => vec![accounts::choose(Some(name))?.name().to_owned()],
+        Some(name) => vec![accounts::name(Some(name))?],
         None => accounts::all()?.names().map_err(|error| accounts::unusable(&error))?,
     };
     if names.is_empty() {
-        accounts::choose(None)?;
+        accounts::name(None)?;
     }
     Ok(names)
 }
@@ -108,10 +139,11 @@ struct SendReport {
     records: Vec<SentReport>,
     /// How many records still wait.
     waiting: usize,
+    damaged: Vec<DamagedReport>,
 }
 
 fn send(arguments: &OneAccount, output: &Output) -> Result<ExitCode, Failure> {
-    let mut report = SendReport { records: Vec::new(), waiting: 0 };
+    let mut report = SendReport { records: Vec::new(), waiting: 0, damaged: Vec::new() };
     let mut alarmed = false;
     for name in names(arguments)? {
         interrupt::check()?;
@@ -120,15 +152,17 @@ fn send(arguments: &OneAccount, output: &Output) -> Result<ExitCode, Failure> {
         alarmed |= accounts::sound(session.account(), output)?;
         let left = session.account().waiting().map_err(|error| accounts::unusable(&error))?;
         report.waiting += left.len();
+        report.damaged.extend(damaged(session.account(), output)?);
     }
-    if report.records.is_empty() {
+    if report.records.is_empty() && report.damaged.is_empty() {
         output.say("Nothing waits.")?;
     }
     output.document(&report)?;
-    Ok(match (alarmed, report.waiting) {
-        (true, _) => Kind::Alarm.code().into(),
-        (false, 0) => ExitCode::SUCCESS,
-        (false, _) => Kind::Waiting.code().into(),
+    Ok(match (alarmed, report.waiting, report.damaged.is_empty()) {
+        (true, ..) => Kind::Alarm.code().into(),
+        (_, 1.., _) => Kind::Waiting.code().into(),
+        (.., false) => Kind::Other.code().into(),
+        _ => ExitCode::SUCCESS,
     })
 }
 
@@ -192,46 +226,17 @@ fn accept(arguments: &AccountAccept, output: &Output) -> Result<ExitCode, Failur
     for recipient in &recipients {
         output.say(format!("  {}", recipient.line()))?;
     }
+    let mut alarmed = false;
     if accepted {
         deliver(&session, output)?;
+        damaged(session.account(), output)?;
+        alarmed = accounts::sound(session.account(), output)?;
     }
     let account = session.account().name().to_owned();
     output.document(&AcceptReport { account, accepted, recipients })?;
-    Ok(if accepted { ExitCode::SUCCESS } else { Kind::NotPermitted.code().into() })
-}
-
-#[derive(Serialize)]
-struct LogoutReport {
-    account: String,
-    server: String,
-}
-
-fn logout(arguments: &AccountLogout, output: &Output) -> Result<ExitCode, Failure> {
-    let session = accounts::begin(arguments.name.as_deref())?;
-    let account = session.account();
-    let waiting = account.waiting().map_err(|error| accounts::unusable(&error))?.len();
-    if !arguments.force && waiting > 0 {
-        return Err(Failure::new(
-            Kind::Waiting,
-            format!("{waiting} records wait that the server does not have"),
-        )
-        .hint("send them with `lastkey account send`, or throw them away with --force"));
-    }
-    if !arguments.force && !accounts::alarms(account)?.is_empty() {
-        let folder = account.folder().join("evidence");
-        return Err(Failure::new(
-            Kind::Alarm,
-            "there is evidence that the server's audit log is not what it was",
-        )
-        .hint(format!("keep a copy of {}, then say --force", folder.display())));
-    }
-    let report = LogoutReport { account: account.name().to_owned(), server: account.about().server.clone() };
-    let device = account.about().device_name.clone();
-    accounts::all()?.remove(session.end()).map_err(|error| accounts::unusable(&error))?;
-    output.say(format!(
-        "This device has forgotten the account {}. Take the device {device:?} out in the portal too: {}",
-        report.account, report.server
-    ))?;
-    output.document(&report)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(match (accepted, alarmed) {
+        (false, _) => Kind::NotPermitted.code().into(),
+        (true, true) => Kind::Alarm.code().into(),
+        (true, false) => ExitCode::SUCCESS,
+    })
 }

@@ -7,11 +7,11 @@ server-outdated = Es wurde versiegelt, als das Konto andere Empfänger hatte, un
 account-busy = Ein anderes lastkey arbeitet gerade mit diesem Konto. Versuchen Sie es gleich noch einmal.
 account-alarm = Alarm zu einem Konto:
 account-alarm-look = Das Konto ansehen
-account-alarm-do = Sagen Sie es denen, die den Server betreiben, und zeigen Sie ihnen die Belege. Nichts gilt dort als zugestellt, bis Sie sich neu anmelden.
+account-alarm-do = Entweder wurde der Server aus einer älteren Sicherung wiederhergestellt oder neu eingerichtet, und was seither dort geschah, fehlt; oder jemand verbirgt etwas. Fragen Sie persönlich, wer ihn betreibt, und zeigen Sie die Belege. Wurde er wiederhergestellt: Bewahren Sie eine Kopie der Belege auf, melden Sie sich ab und neu an, und sichern Sie jedes Laufwerk noch einmal. Wenn nicht: Melden Sie sich nicht neu an, und sichern Sie Ihre Schlüssel anderswo.
 account-evidence = Die Belege liegen in { $folder }.
 
 account-title = Ihr Konto
-account-lead = Ein Konto verwahrt Ihre Schlüssel auf einem Server, der Ihnen oder Ihrer Organisation gehört. Sie werden auf diesem Computer versiegelt: Der Server speichert sie und kann sie nicht öffnen.
+account-lead = Ein Konto verwahrt Ihre Schlüssel auf einem Server, der Ihnen oder Ihrer Organisation gehört. Sie werden auf diesem Computer versiegelt: Der Server speichert sie und kann sie allein nicht öffnen.
 account-left = Dieser Computer hat das Konto vergessen. Nehmen Sie das Gerät auch im Portal heraus: { $server }
 account-others = Andere können es jetzt öffnen.
 account-others-explain = Der Server nennt andere Empfänger als die, die Sie bestätigt haben. Bis Sie sie annehmen, wird für dieses Konto nichts versiegelt.

@@ -7,11 +7,11 @@ server-outdated = It was sealed when the account had other recipients, so it can
 account-busy = Another lastkey is busy with this account. Try again in a moment.
 account-alarm = Alarm about an account:
 account-alarm-look = Look at the account
-account-alarm-do = Tell whoever runs the server, and show them the evidence. Nothing is taken for delivered there until you sign in anew.
+account-alarm-do = Either the server was restored from an older backup or set up anew, and what was done there since is missing; or somebody hides something. Ask whoever runs the server, face to face, and show them the evidence. If it was restored: keep a copy of the evidence, sign out, sign in anew and back up every drive again. If it was not: do not sign in again, and save your keys elsewhere.
 account-evidence = The evidence is in { $folder }.
 
 account-title = Your account
-account-lead = An account keeps your keys at a server of yours or your organisation’s. They are sealed on this computer: the server stores them and cannot open them.
+account-lead = An account keeps your keys at a server of yours or your organisation’s. They are sealed on this computer: the server stores them and cannot open them by itself.
 account-left = This computer has forgotten the account. Take this device out in the portal too: { $server }
 account-others = Others can open it now.
 account-others-explain = The server names other recipients than those you confirmed. Until you accept them, nothing is sealed for this account.

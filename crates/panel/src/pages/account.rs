@@ -51,6 +51,8 @@ struct Shown {
     /// What waits: the drive, and the key's ID.
     waiting: Vec<(String, Option<String>)>,
     kept: u64,
+    /// What of that cannot be read.
+    damaged: Vec<String>,
     alarms: Vec<Alarm>,
     evidence: String,
 }
@@ -63,6 +65,11 @@ struct Offered {
 }
 
 impl Shown {
+    /// Whether something would be lost with the account that the server may not have, or that is evidence.
+    fn is_risky(&self) -> bool {
+        !self.waiting.is_empty() || !self.damaged.is_empty() || !self.alarms.is_empty()
+    }
+
     fn of(account: &Account) -> Result<Self, PlaceError> {
         let about = account.about();
         let without = |some: &[Recipient], others: &[Recipient]| -> Vec<_> {
@@ -90,6 +97,7 @@ impl Shown {
             }),
             waiting: waiting.collect(),
             kept: account.kept()?.len() as u64,
+            damaged: account.damaged()?.iter().map(ToString::to_string).collect(),
             alarms: account.evidence()?,
             evidence: account.folder().join("evidence").display().to_string(),
         })
@@ -124,7 +132,7 @@ fn open(app: &App, name: &str) -> Result<Account, Error> {
 struct Page<'s> {
     say: Say<'s>,
     accounts: Vec<Shown>,
-    /// Accounts that cannot be read, and why.
+    /// Accounts of which something cannot be read, and why.
     broken: Vec<(String, String)>,
     /// The server of the account that was just logged out of.
     left: Option<String>,
@@ -191,7 +199,11 @@ async fn show(
         let (mut shown, mut broken) = (Vec::new(), Vec::new());
         for name in all.names().map_err(|error| Error::Internal(error.to_string()))? {
             match all.open(&name).and_then(|account| account.as_ref().map(Shown::of).transpose()) {
-                Ok(account) => shown.extend(account),
+                Ok(Some(account)) => {
+                    broken.extend(account.damaged.iter().map(|why| (name.clone(), why.clone())));
+                    shown.push(account);
+                }
+                Ok(None) => {}
                 Err(error) => broken.push((name, error.to_string())),
             }
         }
@@ -214,7 +226,7 @@ struct Leave<'s> {
 
 impl Leave<'_> {
     fn is_risky(&self) -> bool {
-        !self.account.waiting.is_empty() || !self.account.alarms.is_empty()
+        self.account.is_risky()
     }
 
     fn warning(&self) -> Icon {
@@ -261,7 +273,7 @@ async fn leave(
         let session =
             account::Session::begin(open(&app, &name)?).map_err(|error| internal(error.to_string()))?;
         let shown = Shown::of(session.account()).map_err(|error| internal(error.to_string()))?;
-        if form.sure.is_none() && (!shown.waiting.is_empty() || !shown.alarms.is_empty()) {
+        if form.sure.is_none() && shown.is_risky() {
             return Ok(Err(shown));
         }
         accounts(&app)?.remove(session.end()).map_err(|error| internal(error.to_string()))?;

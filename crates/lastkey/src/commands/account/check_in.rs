@@ -6,7 +6,7 @@ use account::wire::{self, CheckIn, DriveState, NAME_LIMIT};
 use fve::{Direction, Protection, ProtectorKind};
 use serde::Serialize;
 
-use super::SentReport;
+use super::{DamagedReport, SentReport};
 use crate::cli::AccountCheckIn;
 use crate::drive::{self, Target};
 use crate::failure::{Failure, Kind};
@@ -25,8 +25,11 @@ struct Report {
     missing: Vec<String>,
     /// Key IDs of records whose protector is gone.
     stale: Vec<String>,
+    /// Volumes that have no recovery key at all.
+    without_key: Vec<String>,
     /// What had waited and was sent on the occasion.
     records: Vec<SentReport>,
+    damaged: Vec<DamagedReport>,
 }
 
 /// Checks in.
@@ -38,6 +41,12 @@ pub fn run(arguments: &AccountCheckIn, output: &Output) -> Result<ExitCode, Fail
         session.check_in(&CheckIn { drives: drives.clone() }).map_err(|error| accounts::failure(&error))?;
     for drive in &drives {
         output.say(format!("{BOLD}{}{OFF}  protection {}", drive.drive, drive.protection.word()))?;
+        if drive.key_ids.is_empty() {
+            output.say(format!(
+                "  {ERROR}missing{OFF}  the drive has no recovery key at all, so that there is none to keep: add one in \
+                 Windows (manage-bde -protectors -add DRIVE: -recoverypassword), then lastkey backup DRIVE --to account"
+            ))?;
+        }
         for id in &drive.key_ids {
             let short = id.get(..8).unwrap_or(id);
             output.say(if answer.missing.contains(id) {
@@ -55,13 +64,24 @@ pub fn run(arguments: &AccountCheckIn, output: &Output) -> Result<ExitCode, Fail
     }
     let alarmed = accounts::sound(session.account(), output)?;
     let waits = records.iter().any(|record| !record.delivered);
-    let missing = !answer.missing.is_empty();
-    let account = session.account().name().to_owned();
-    output.document(&Report { account, drives, missing: answer.missing, stale: answer.stale, records })?;
-    Ok(match (alarmed, missing, waits) {
+    let damaged = super::damaged(session.account(), output)?;
+    let keyless = drives.iter().filter(|drive| drive.key_ids.is_empty());
+    let report = Report {
+        account: session.account().name().to_owned(),
+        without_key: keyless.map(|drive| drive.volume.clone()).collect(),
+        drives,
+        missing: answer.missing,
+        stale: answer.stale,
+        records,
+        damaged,
+    };
+    output.document(&report)?;
+    let missing = !report.missing.is_empty() || !report.without_key.is_empty();
+    Ok(match (alarmed, missing, waits, report.damaged.is_empty()) {
         (true, ..) => Kind::Alarm.code().into(),
-        (_, true, _) => Kind::NotBackedUp.code().into(),
-        (.., true) => Kind::Waiting.code().into(),
+        (_, true, ..) => Kind::NotBackedUp.code().into(),
+        (_, _, true, _) => Kind::Waiting.code().into(),
+        (.., false) => Kind::Other.code().into(),
         _ => ExitCode::SUCCESS,
     })
 }

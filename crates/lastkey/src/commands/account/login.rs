@@ -11,7 +11,7 @@ use crate::cli::AccountLogin;
 use crate::failure::{Failure, Kind, kind_of, reason};
 use crate::output::Output;
 use crate::words::{BOLD, GOOD, OFF};
-use crate::{accounts, interrupt, prompt};
+use crate::{accounts, interrupt, prompt, rights};
 
 #[derive(Serialize)]
 struct Report {
@@ -58,7 +58,9 @@ pub fn run(arguments: &AccountLogin, output: &Output) -> Result<ExitCode, Failur
     for recipient in &recipients {
         output.say(format!("  {}", recipient.line()))?;
     }
-    output.say(format!("Save a key there: lastkey backup DRIVE --to account:{name}"))?;
+    // An account belongs to the user who logged in.
+    let sudo = if rights::are_all() { "sudo " } else { "" };
+    output.say(format!("Save a key there: {sudo}lastkey backup DRIVE --to account:{name}"))?;
     let (account, server) = (about.account, about.server);
     output.document(&Report { account, name, server, fingerprint, device: about.device, recipients })?;
     Ok(ExitCode::SUCCESS)

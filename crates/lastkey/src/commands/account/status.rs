@@ -2,12 +2,11 @@
 
 use std::process::ExitCode;
 
-use account::place::PlaceError;
 use account::{Alarm, ClientError, Fingerprint, Session, Trust};
 use fve::FileTime;
 use serde::Serialize;
 
-use super::RecipientReport;
+use super::{DamagedReport, RecipientReport};
 use crate::cli::OneAccount;
 use crate::failure::{Failure, Kind};
 use crate::output::Output;
@@ -39,7 +38,11 @@ struct AccountReport {
     kept: usize,
     /// How many entries the server's audit log had when it was last seen.
     log_size: Option<u64>,
+    /// Files that cannot be read.
+    damaged: Vec<DamagedReport>,
     alarms: Vec<AlarmReport>,
+    /// What an alarm may mean and what to do, in words; empty without one.
+    after_alarm: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -62,8 +65,7 @@ pub fn run(arguments: &OneAccount, output: &Output) -> Result<ExitCode, Failure>
     let mut accounts = Vec::new();
     for name in super::names(arguments)? {
         interrupt::check()?;
-        let report =
-            AccountReport::of(accounts::begin(Some(&name))?).map_err(|error| accounts::unusable(&error))?;
+        let report = AccountReport::of(accounts::begin(Some(&name))?, output)?;
         output.say(report.lines())?;
         accounts.push(report);
     }
@@ -71,6 +73,8 @@ pub fn run(arguments: &OneAccount, output: &Output) -> Result<ExitCode, Failure>
         Some(Kind::Alarm)
     } else if accounts.iter().any(|account| !account.waiting.is_empty()) {
         Some(Kind::Waiting)
+    } else if accounts.iter().any(|account| !account.damaged.is_empty()) {
+        Some(Kind::Other)
     } else {
         accounts.iter().find_map(|account| account.error.as_ref()).map(|error| error.kind)
     };
@@ -79,18 +83,22 @@ pub fn run(arguments: &OneAccount, output: &Output) -> Result<ExitCode, Failure>
 }
 
 impl AccountReport {
-    fn of(mut session: Session) -> Result<Self, PlaceError> {
+    fn of(mut session: Session, output: &Output) -> Result<Self, Failure> {
+        let unusable = |error| accounts::unusable(&error);
         let error = session.recipients().err();
         let account = session.end();
         let about = account.about();
         let utc = |seconds| words::utc(FileTime::from_unix(seconds, 0));
-        let waiting = account.waiting()?.into_iter().map(|waiting| WaitingReport {
+        let waiting = account.waiting().map_err(unusable)?.into_iter().map(|waiting| WaitingReport {
             kind: waiting.record.kind.name(),
             volume: waiting.record.volume,
             key_id: waiting.record.key_id,
             drive: waiting.record.drive,
             since: utc(waiting.since),
         });
+        let alarms = accounts::alarms(&account)?;
+        let after_alarm =
+            if alarms.is_empty() { Vec::new() } else { accounts::after_alarm(&account).to_vec() };
         let alarm = |alarm: Alarm| AlarmReport { seen: utc(alarm.seen), why: alarm.why };
         Ok(Self {
             name: account.name().to_owned(),
@@ -108,9 +116,11 @@ impl AccountReport {
             recipients: RecipientReport::all(&about.recipients),
             offered: about.offered.as_deref().map(RecipientReport::all),
             waiting: waiting.collect(),
-            kept: account.kept()?.len(),
+            kept: account.kept().map_err(unusable)?.len(),
             log_size: account.log_size(),
-            alarms: account.evidence()?.into_iter().map(alarm).collect(),
+            damaged: super::damaged(&account, output)?,
+            alarms: alarms.into_iter().map(alarm).collect(),
+            after_alarm,
         })
     }
 
@@ -146,6 +156,7 @@ impl AccountReport {
                 .iter()
                 .map(|alarm| format!("  {ERROR}ALARM{OFF}        the audit log: {}", alarm.why)),
         );
+        lines.extend(self.after_alarm.iter().map(|line| format!("  {line}.")));
         lines.join("\n")
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps the keys in this process's memory away from others.
+//! Keeps the keys in this process's memory away from others. What both programs do first.
 
 /// Turns off core dumps and debugging by other processes of the same user, as far as the system can.
 ///
