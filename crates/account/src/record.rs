@@ -91,6 +91,8 @@ pub struct SealedRecord {
 /// What a server says of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Row<'a> {
+    /// The name of the account that it belongs to.
+    pub account: &'a str,
     /// The ID of the device that sent it.
     pub device: &'a str,
     /// What it is of.
@@ -281,6 +283,7 @@ impl Record {
         let id = |text: &str| text.parse::<Uuid>().ok();
         let differs = |field| Err(RecordError::Exchanged { field });
         match self {
+            _ if self.account != row.account => differs("account"),
             _ if self.device != row.device => differs("device"),
             _ if self.kind() != row.kind => differs("kind"),
             _ if id(row.volume) != Some(self.volume) => differs("volume"),

@@ -109,6 +109,14 @@
       try {
         await work(form);
         HTMLFormElement.prototype.submit.call(form);
+        if ("stays" in form.dataset) {
+          // What comes is a file: the page stays, and is ready for another try. What was shown is good once.
+          for (const name of ["ceremony", "passkey", "prf"]) {
+            form.elements[name].value = "";
+          }
+          says.textContent = "";
+          button.disabled = false;
+        }
       } catch (error) {
         says.textContent =
           error.name === "NotAllowedError" ? "No passkey was shown, or it took too long. Try again." : error.message;

@@ -59,10 +59,10 @@ pub async fn present(request: Request, next: Next) -> Response {
 }
 
 fn words(status: StatusCode, error: Option<&Error>) -> (&'static str, String) {
+    let internal =
+        || ("internal", "the server could not do it; its log says why. Try again later".to_owned());
     match error {
-        Some(Error::Database(_) | Error::Sqlite(_) | Error::Internal(_)) => {
-            ("internal", "the server could not do it; its log says why. Try again later".to_owned())
-        }
+        Some(Error::Database(_) | Error::Sqlite(_) | Error::Internal(_)) => internal(),
         Some(error) => (error.code(), error.to_string()),
         None => match status {
             StatusCode::NOT_FOUND => ("not-found", Error::NotFound.to_string()),
@@ -72,9 +72,7 @@ fn words(status: StatusCode, error: Option<&Error>) -> (&'static str, String) {
             StatusCode::UNSUPPORTED_MEDIA_TYPE
             | StatusCode::UNPROCESSABLE_ENTITY
             | StatusCode::BAD_REQUEST => ("invalid", "the request is not what it should be".to_owned()),
-            _ if status.is_server_error() => {
-                ("internal", "the server could not do it; its log says why. Try again later".to_owned())
-            }
+            _ if status.is_server_error() => internal(),
             _ => ("invalid", status.canonical_reason().unwrap_or("refused").to_lowercase()),
         },
     }

@@ -1,8 +1,12 @@
 //! What the audit log says: one entry for each act, also for those that failed.
 
+mod refused;
+
 use std::net::IpAddr;
 
 use serde::Serialize;
+
+pub use self::refused::{Asker, note_refused};
 
 /// An act, as it goes into the log.
 ///
@@ -10,7 +14,7 @@ use serde::Serialize;
 /// entry is erased would let one guess what it said.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
-    /// What was done: `key.reveal`, `sign-in`, `device.confirm`; the list is in docs/account.md.
+    /// What was done: `key.reveal`, `sign-in`, `device.confirm`; the table of all is in portal/history.rs.
     pub act: &'static str,
     /// Whether it was done, or why not: `done`, `refused: wrong password`.
     pub outcome: String,

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Keep recovery keys for people, without being able to open them
+/// Keep recovery keys for people: sealed, so that the server cannot open them by itself
 ///
 /// Without a command it serves. Without options it keeps everything in one folder, answers on this computer
 /// alone, and prints a link by which the first account is made. A configuration file (--config) has the same
-/// names as the options; what is on the command line goes before it.
+/// names as the options, but for the lists hosts and proxies; what is on the command line goes before it.
 #[derive(Parser)]
 #[command(
     name = "lastkeyd",
@@ -56,8 +56,9 @@ pub struct Options {
     pub listen: Option<SocketAddr>,
     /// Where people go with a browser [default: https://localhost:PORT]
     ///
-    /// Passkeys are bound to its host name for good.
-    #[arg(long, value_name = "URL")]
+    /// Passkeys are bound to its host name for good. Without it, `invite` takes what the server was last started
+    /// with.
+    #[arg(long, global = true, value_name = "URL")]
     pub url: Option<String>,
     /// Answer to this name too (several times)
     #[arg(long = "host", value_name = "NAME")]
@@ -152,9 +153,12 @@ pub enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the man page
-    #[command(hide = true)]
-    Man,
+    /// Write the manual pages into a folder, one for each command
+    Man {
+        /// The folder, which must exist
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
 }
 
 /// What can be done with the audit log.

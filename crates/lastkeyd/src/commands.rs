@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::CommandFactory;
+use sqlx::{Connection, Row};
 use tlog::Checkpoint;
 
 use crate::app::App;
@@ -33,11 +34,7 @@ pub fn run(cli: Cli) -> ExitCode {
             clap_complete::generate(*shell, &mut Cli::command(), "lastkeyd", &mut io::stdout());
             return ExitCode::SUCCESS;
         }
-        Command::Man => {
-            let mut page = Vec::new();
-            let _ = clap_mangen::Man::new(Cli::command()).render(&mut page);
-            return print(&String::from_utf8_lossy(&page));
-        }
+        Command::Man { folder } => return pages(folder),
         _ => {}
     }
     let config = match Config::new(cli.options) {
@@ -60,10 +57,11 @@ async fn work(command: &Command, config: &Config) -> Result<ExitCode, Error> {
     match command {
         Command::Serve => serve::serve(config).await.map(|()| ExitCode::SUCCESS),
         Command::Invite { hours } => {
-            let app = serve::open(config).await?;
+            let app = existing(config).await?;
+            let url = url(config, &app).await?;
             let code = portal::invite(&app, i64::from(*hours) * 3600).await?;
             app.store.close().await;
-            Ok(print(&format!("{}/welcome#{code}\n", config.url)))
+            Ok(print(&format!("{url}/welcome#{code}\n")))
         }
         Command::Check => {
             let app = existing(config).await?;
@@ -79,7 +77,11 @@ async fn work(command: &Command, config: &Config) -> Result<ExitCode, Error> {
             eprintln!("Keep beside it: {}", config.data.join("audit.key").display());
             Ok(code)
         }
-        Command::Restore { file } => Ok(tell(&store::restore(config.database.url(), file).await?)),
+        Command::Restore { file } => {
+            store::private::folder(&config.data)
+                .map_err(|error| Error::Invalid(format!("{}: {error}", config.data.display())))?;
+            Ok(tell(&store::restore(config.database.url(), file).await?))
+        }
         Command::Audit(audit) => {
             let app = existing(config).await?;
             let code = match audit {
@@ -93,21 +95,72 @@ async fn work(command: &Command, config: &Config) -> Result<ExitCode, Error> {
             app.store.close().await;
             Ok(code)
         }
-        Command::Openapi | Command::Completions { .. } | Command::Man => Ok(ExitCode::SUCCESS),
+        Command::Openapi | Command::Completions { .. } | Command::Man { .. } => Ok(ExitCode::SUCCESS),
     }
 }
 
-/// Opens what is there: to check or copy nothing would say that nothing is lost.
+/// Opens what is there: to check or copy nothing would say that nothing is lost, and an invitation into nothing would
+/// let nobody in.
 async fn existing(config: &Config) -> Result<App, Error> {
-    if let Some(file) = config.database.file()
-        && !file.exists()
-    {
-        let place = file.display();
-        return Err(Error::Invalid(format!(
-            "there is no database {place}: name its folder with --data FOLDER"
-        )));
+    let there = match config.database.file() {
+        Some(file) => file.exists(),
+        None => has_tables(config.database.url()).await?,
+    };
+    if there {
+        return serve::open(config).await;
     }
-    serve::open(config).await
+    Err(Error::Invalid(format!(
+        "no lastkeyd has kept anything in {} yet: start the server first, or name its things as the server has them, \
+         with --data FOLDER, --database URL or --config FILE",
+        config.database
+    )))
+}
+
+/// Whether a lastkeyd has made its tables in a PostgreSQL database.
+async fn has_tables(url: &str) -> Result<bool, Error> {
+    sqlx::any::install_default_drivers();
+    let mut database = sqlx::AnyConnection::connect(url).await?;
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS count FROM information_schema.tables \
+         WHERE table_schema = current_schema() AND table_name = 'audit_head'",
+    );
+    let count: i64 = row.fetch_one(&mut database).await?.try_get("count")?;
+    database.close().await?;
+    Ok(count > 0)
+}
+
+/// Keeps where people go with a browser, for commands that are given no URL.
+///
+/// # Errors
+/// What the database says.
+pub async fn keep_url(app: &App) -> Result<(), Error> {
+    let url = app.settings.url.clone();
+    app.store
+        .write(|tx| {
+            Box::pin(async move {
+                sqlx::query(
+                    "INSERT INTO server (name, value) VALUES ('url', $1) \
+                     ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                )
+                .bind(url)
+                .execute(&mut *tx)
+                .await?;
+                Ok(((), Vec::new()))
+            })
+        })
+        .await
+}
+
+/// Returns where people go with a browser: as configured, else as the server was last started.
+async fn url(config: &Config, app: &App) -> Result<String, Error> {
+    if config.url != format!("https://localhost:{}", config.listen.port()) {
+        return Ok(config.url.clone());
+    }
+    let kept = sqlx::query("SELECT value FROM server WHERE name = 'url'");
+    match kept.fetch_optional(app.store.readers()).await? {
+        Some(row) => Ok(row.try_get("value")?),
+        None => Ok(config.url.clone()),
+    }
 }
 
 /// Reads a checkpoint that somebody kept. It must be this log's: another's proves nothing.
@@ -118,6 +171,16 @@ fn kept(path: &Path, app: &App) -> Result<Checkpoint, Error> {
     file.take(CHECKPOINT_LIMIT).read_to_string(&mut note).map_err(|error| wrong(error.to_string()))?;
     Checkpoint::open(&note, app.store.log().verifier())
         .map_err(|error| wrong(format!("it is no checkpoint that this server has signed: {error}")))
+}
+
+/// Writes a page for the program and one for each command.
+fn pages(folder: &Path) -> ExitCode {
+    match clap_mangen::generate_to(Cli::command(), folder) {
+        Ok(()) => print(&format!("The manual pages are in {}.\n", folder.display())),
+        Err(error) => {
+            fail(FAILED, &format!("the manual pages cannot be written to {}: {error}", folder.display()))
+        }
+    }
 }
 
 fn tell(report: &Report) -> ExitCode {

@@ -1,6 +1,6 @@
 //! What every request passes before a handler sees it, and every answer afterwards.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -157,26 +157,45 @@ impl Settings {
         if !self.proxies.contains(&peer) {
             return peer;
         }
-        let forwarded = headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok());
-        let mut hops: Vec<IpAddr> =
-            forwarded.flat_map(|line| line.split(',')).filter_map(|hop| hop.trim().parse().ok()).collect();
-        // Each proxy adds at the end whom it saw; what stands before an unknown one anybody may have written.
-        while let Some(hop) = hops.pop() {
-            if !self.proxies.contains(&hop) {
-                return hop;
+        let lines: Vec<_> = headers.get_all("x-forwarded-for").iter().collect();
+        let hops = lines.iter().rev().flat_map(|line| line.to_str().unwrap_or("?").rsplit(','));
+        // Each proxy adds at the end whom it saw; what stands before an unknown one anybody may have written, and so may
+        // what stands before one that cannot be read.
+        for hop in hops {
+            match hop_address(hop.trim()) {
+                Some(address) if self.proxies.contains(&address) => {}
+                Some(address) => return address,
+                None => return peer,
             }
         }
         peer
     }
 }
 
+/// Returns the network that addresses are counted by: who has one address of IPv6 has 2^64 of them.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into(),
+        address => address,
+    }
+}
+
+/// Reads an address as proxies write it: some add the port.
+fn hop_address(hop: &str) -> Option<IpAddr> {
+    let bare = hop.strip_prefix('[').and_then(|hop| hop.strip_suffix(']')).unwrap_or(hop);
+    let address = bare.parse().ok().or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()))?;
+    Some(address.to_canonical())
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     #![allow(clippy::unwrap_used)]
 
     use super::*;
 
-    fn settings() -> Settings {
+    /// Those of a server behind two proxies.
+    pub fn settings() -> Settings {
         Settings {
             url: "https://keys.example.org".to_owned(),
             host: "keys.example.org".to_owned(),
@@ -202,6 +221,20 @@ mod tests {
         let client = |peer: [u8; 4]| settings.client(IpAddr::from(peer), &headers);
         assert_eq!(client([10, 0, 0, 1]), IpAddr::from([5, 6, 7, 8]));
         assert_eq!(client([9, 9, 9, 9]), IpAddr::from([9, 9, 9, 9]));
+
+        let said = |lines: &[&'static str]| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", HeaderValue::from_static(line));
+            }
+            settings.client(IpAddr::from([10, 0, 0, 1]), &headers)
+        };
+        assert_eq!(said(&["1.2.3.4, 5.6.7.8:1234"]), IpAddr::from([5, 6, 7, 8]));
+        assert_eq!(said(&["1.2.3.4", "[2001:db8::1]:1234, 10.0.0.2"]).to_string(), "2001:db8::1");
+        assert_eq!(said(&["1.2.3.4, [2001:db8::1]"]).to_string(), "2001:db8::1");
+        for unknown in ["1.2.3.4, unknown", "1.2.3.4, _hidden, 10.0.0.2", "1.2.3.4,"] {
+            assert_eq!(said(&[unknown]), IpAddr::from([10, 0, 0, 1]), "{unknown}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod audit;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod connections;
 pub mod error;
 pub mod gate;
 mod log;

@@ -1,23 +1,30 @@
 //! Delivering what owners are told: mails and webhooks. There is never a secret in them.
 
+use std::collections::HashMap;
 use std::fs;
+use std::future::Future;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Uri;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use tokio::task::{Id, JoinSet};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
 use crate::app::App;
 use crate::config::{Config, Mail};
 use crate::error::Error;
+use crate::store::Store;
 use crate::store::outbox::{self, Channel, Notice};
 
 /// How often the outbox is looked into.
 const LOOK: Duration = Duration::from_secs(2);
+/// How many are delivered at once.
+const AT_ONCE: usize = 16;
 /// How long a delivery may take.
 const TIME_LIMIT: Duration = Duration::from_secs(20);
 
@@ -36,7 +43,7 @@ impl Ways {
         let found = rustls_native_certs::load_native_certs().certs;
         let roots: Vec<_> =
             found.iter().map(|root| ureq::tls::Certificate::from_der(root).to_owned()).collect();
-        let roots = ureq::tls::RootCerts::Specific(std::sync::Arc::new(roots));
+        let roots = ureq::tls::RootCerts::Specific(Arc::new(roots));
         let settings = ureq::Agent::config_builder()
             .timeout_global(Some(TIME_LIMIT))
             .max_redirects(0)
@@ -77,34 +84,60 @@ impl Ways {
 }
 
 /// Delivers what waits, for as long as the server lives.
-pub async fn deliver(app: App, ways: Ways) {
+pub fn deliver(app: App, ways: Ways) -> impl Future<Output = ()> + Send + 'static {
+    app.store.set_sends_mail(ways.mail.is_some());
+    let ways = Arc::new(ways);
+    deliver_by(app.store, move |notice| {
+        let ways = ways.clone();
+        async move { ways.send(&notice).await }
+    })
+}
+
+/// Delivers what waits, several at once, but one of each account: who is slow to take theirs is in nobody's way.
+async fn deliver_by<F>(store: Store, send: impl Fn(Notice) -> F)
+where
+    F: Future<Output = Result<(), String>> + Send + 'static,
+{
+    let mut work = JoinSet::new();
+    let mut busy: HashMap<Id, String> = HashMap::new();
     loop {
-        match outbox::take(&app.store).await {
-            Ok(Some(notice)) => {
-                let channel = match notice.channel {
-                    Channel::Mail => "mail",
-                    Channel::Webhook => "webhook",
-                };
-                let sent = ways.send(&notice).await;
-                let how = if sent.is_ok() { "sent" } else { "failed" };
-                metrics::counter!("lastkeyd_notices_total", "channel" => channel, "how" => how).increment(1);
-                let result = match sent {
-                    Ok(()) => outbox::done(&app.store, &notice.id).await,
-                    Err(why) => {
-                        tracing::warn!(channel, why, "a notice was not delivered; it is tried again");
-                        Ok(())
+        let mut pause = LOOK;
+        let free = AT_ONCE.saturating_sub(work.len());
+        if free > 0 {
+            match outbox::take(&store, free, busy.values().cloned().collect()).await {
+                Ok(notices) => {
+                    for notice in notices {
+                        let (account, sent) = (notice.account.clone(), send(notice.clone()));
+                        let id = work.spawn(deliver_one(store.clone(), notice, sent)).id();
+                        busy.insert(id, account);
                     }
-                };
-                if let Err(error) = result {
-                    tracing::error!(%error, "a notice was delivered and may be delivered again");
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the outbox cannot be read");
+                    pause = LOOK * 5;
                 }
             }
-            Ok(None) => tokio::time::sleep(LOOK).await,
-            Err(error) => {
-                tracing::error!(%error, "the outbox cannot be read");
-                tokio::time::sleep(LOOK * 5).await;
+        }
+        tokio::select! {
+            Some(ended) = work.join_next_with_id() => {
+                busy.remove(&ended.map_or_else(|failed| failed.id(), |(id, ())| id));
+            }
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
+
+async fn deliver_one(store: Store, notice: Notice, sent: impl Future<Output = Result<(), String>>) {
+    let (sent, channel) = (sent.await, notice.channel.word());
+    let how = if sent.is_ok() { "sent" } else { "failed" };
+    metrics::counter!("lastkeyd_notices_total", "channel" => channel, "how" => how).increment(1);
+    match sent {
+        Ok(()) => {
+            if let Err(error) = outbox::done(&store, &notice.id).await {
+                tracing::error!(%error, "a notice was delivered and may be delivered again");
             }
         }
+        Err(why) => tracing::warn!(channel, why, "a notice was not delivered; it is tried again"),
     }
 }
 
@@ -205,7 +238,12 @@ fn is_public(address: IpAddr) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use tokio::sync::Semaphore;
+    use tokio::sync::mpsc::unbounded_channel;
+
     use super::*;
+    use crate::store::outbox::tests::tell_all;
+    use crate::tests::{account, app};
 
     #[test]
     fn addresses_of_this_network_are_not_public() {
@@ -251,5 +289,37 @@ mod tests {
             let error = mailer(&mail(wrong)).unwrap_err().to_string();
             assert!(!error.contains("cret"), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn who_is_slow_is_in_nobodys_way_and_gets_one_at_a_time() {
+        let (_folder, app, slow) = app().await;
+        let quick = account(&app, "Bob").await;
+        let store = app.store;
+        tell_all(&store, &[&slow, &slow, &slow, &quick, &quick, &quick]).await;
+        let (say, mut heard) = unbounded_channel();
+        let door = Arc::new(Semaphore::new(0));
+        let (opens, who) = (door.clone(), slow.clone());
+        let delivery = tokio::spawn(deliver_by(store.clone(), move |notice| {
+            let (say, door, waits) = (say.clone(), opens.clone(), notice.account == who);
+            async move {
+                say.send(notice.account).map_err(|error| error.to_string())?;
+                if waits {
+                    door.acquire().await.map_err(|error| error.to_string())?.forget();
+                }
+                Ok(())
+            }
+        }));
+        let mut begun = Vec::new();
+        while begun.len() < 4 {
+            begun.push(heard.recv().await.unwrap());
+        }
+        // All of the quick one's, and of the slow one's the first.
+        assert_eq!(begun.iter().filter(|account| **account == slow).count(), 1, "{begun:?}");
+        for _ in 0..2 {
+            door.add_permits(1);
+            assert_eq!(heard.recv().await.unwrap(), slow);
+        }
+        delivery.abort();
     }
 }

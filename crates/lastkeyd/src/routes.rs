@@ -4,13 +4,13 @@
 
 use axum::Router;
 use axum::http::Method;
-use axum::middleware::map_response;
+use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
 use axum::routing::MethodRouter;
 
 use crate::app::App;
 use crate::gate::{self, RouteName};
-use crate::{api, portal};
+use crate::{api, audit, portal};
 
 /// A route.
 pub struct Route {
@@ -33,6 +33,8 @@ pub enum Access {
     SignedIn,
     /// A device of an account, by its signature; others get 401.
     Device,
+    /// A device that is nobody's yet, by the signature of the key that it shows; others get 401.
+    Stranger,
 }
 
 impl Route {
@@ -57,12 +59,18 @@ pub fn all() -> Vec<Route> {
 
 /// Makes the router, with the gate before it.
 pub fn router(app: &App) -> Router {
-    let routes = all().into_iter().fold(Router::new(), |router, Route { path, handler, .. }| {
+    let routes = all().into_iter().fold(Router::new(), |router, Route { path, access, handler, .. }| {
         let named = handler.layer(map_response(move |mut response: Response| async move {
             response.extensions_mut().insert(RouteName(path));
             response
         }));
-        router.route(path, named)
+        let handler = match access {
+            Access::SignedIn | Access::Device => {
+                named.layer(from_fn_with_state(app.clone(), audit::note_refused))
+            }
+            Access::Anyone | Access::Stranger => named,
+        };
+        router.route(path, handler)
     });
     gate::before(routes.with_state(app.clone()), app)
 }

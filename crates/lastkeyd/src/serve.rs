@@ -1,9 +1,7 @@
 //! Serving: the listener, its limits, and its end.
 
-use std::future::Future;
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,20 +11,16 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use axum_server::Handle;
-use axum_server::accept::Accept;
 use axum_server::tls_rustls::RustlsAcceptor;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::{App, Settings};
 use crate::config::{Config, Tls};
+use crate::connections::Bounded;
 use crate::error::Error;
 use crate::store::{Log, Store, private};
-use crate::{log, notices, portal, routes, tls};
+use crate::{commands, log, notices, portal, routes, tls};
 
-/// How many connections are open at once: each takes some ten KiB.
-const CONNECTIONS: usize = 2048;
 /// How long a new connection may take until its first request, and each request until its headers are there.
 const HEADERS: Duration = Duration::from_secs(10);
 /// How long requests that are being answered may take when the server ends.
@@ -41,6 +35,7 @@ pub async fn serve(config: &Config) -> Result<(), Error> {
     let figures =
         PrometheusBuilder::new().install_recorder().map_err(|error| Error::Internal(error.to_string()))?;
     let app = open(config).await?;
+    commands::keep_url(&app).await?;
     let secured = tls::secure(config).await?;
     let listener = std::net::TcpListener::bind(config.listen)
         .map_err(|error| tls::no_listener(config.listen, &error))?;
@@ -55,8 +50,7 @@ pub async fn serve(config: &Config) -> Result<(), Error> {
     tokio::spawn(keep_figures(figures));
     greet(config, &app, secured.fingerprint.as_deref()).await?;
 
-    let acceptor =
-        RustlsAcceptor::new(secured.config).acceptor(Bounded(Arc::new(Semaphore::new(CONNECTIONS))));
+    let acceptor = RustlsAcceptor::new(secured.config).acceptor(Bounded::new(app.settings.clone()));
     let mut server = axum_server::from_tcp(listener)
         .map_err(|error| tls::no_listener(config.listen, &error))?
         .acceptor(acceptor)
@@ -139,49 +133,6 @@ async fn end(handle: Handle<SocketAddr>) {
     }
     tracing::info!("ending: what is being answered is answered");
     handle.graceful_shutdown(Some(GRACE));
-}
-
-/// Lets only so many connections in at once.
-#[derive(Clone)]
-struct Bounded(Arc<Semaphore>);
-
-impl<S: Send + 'static> Accept<TcpStream, S> for Bounded {
-    type Stream = TcpStream;
-    type Service = Held<S>;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(TcpStream, Held<S>)>> + Send>>;
-
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let permit = self.0.clone().try_acquire_owned();
-        Box::pin(async move {
-            let permit = permit.map_err(|_| io::Error::other("too many connections"))?;
-            stream.set_nodelay(true)?;
-            Ok((stream, Held { service, _permit: Arc::new(permit) }))
-        })
-    }
-}
-
-/// A connection's service, and its place among the connections.
-#[derive(Clone)]
-struct Held<S> {
-    service: S,
-    _permit: Arc<OwnedSemaphorePermit>,
-}
-
-impl<R, S: tower::Service<R>> tower::Service<R> for Held<S> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(
-        &mut self,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Result<(), Self::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&mut self, request: R) -> Self::Future {
-        self.service.call(request)
-    }
 }
 
 /// Answers figures and health where no person is.

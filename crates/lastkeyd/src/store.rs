@@ -1,7 +1,7 @@
 //! The database: SQLite by default, PostgreSQL for fleets; the same SQL for both, with `$1` for what is bound, but where
 //! records come in by the thousand (`store/uploads`).
 //!
-//! Every change goes through [`Store::write`], together with what the audit log says of it: both are on the disk
+//! Every change but a new record ([`Store::add_record`]) goes through [`Store::write`], together with what the audit log says of it: both are on the disk
 //! before it returns, or neither. Changes are made one after the other, each sees what the one before has done, and
 //! many share one commit. Reading needs none of that and takes a connection of [`Store::readers`].
 
@@ -14,13 +14,17 @@ mod check_ins;
 mod connect;
 mod copy;
 pub mod devices;
+mod drives;
+mod export;
 mod lists;
 mod log;
 pub mod openers;
 pub mod outbox;
 pub mod private;
 mod readers;
+pub mod recipients;
 mod records;
+mod refusals;
 pub mod sessions;
 mod sql;
 mod uploads;
@@ -29,6 +33,7 @@ mod writer;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::{AnyConnection, AnyPool, Row};
@@ -44,9 +49,12 @@ pub use self::audit::{Logged, Of, Said, erase};
 pub use self::check::Report;
 pub use self::check_ins::check_in;
 pub use self::copy::{backup, restore};
-pub use self::lists::{Drive, DriveKey, Listed, Page, Protector, Stored};
+pub use self::drives::{Drive, DriveKey};
+pub use self::export::{Exported, Known, Written};
+pub use self::lists::{Listed, Page, Protector, Stored};
 pub use self::log::Log;
 pub use self::records::{Nonce, Upload, take_nonce};
+pub use self::refusals::Whose;
 
 /// What a change is given: the connection, inside of a transaction.
 pub type Tx = AnyConnection;
@@ -63,6 +71,8 @@ pub struct Store {
     often: Arc<Readers>,
     jobs: mpsc::Sender<Job>,
     devices: Arc<devices::Lately>,
+    refusals: Arc<refusals::Refusals>,
+    mails: Arc<AtomicBool>,
 }
 
 impl Store {
@@ -80,7 +90,16 @@ impl Store {
         let often = Arc::new(Readers::new(readers.clone()));
         let writer = Writer::new(place.clone(), log.clone(), connections, readers.clone())?;
         tokio::spawn(writer.run(received));
-        Ok(Self { place, log, readers, often, jobs, devices: Arc::default() })
+        Ok(Self {
+            place,
+            log,
+            readers,
+            often,
+            jobs,
+            devices: Arc::default(),
+            refusals: Arc::default(),
+            mails: Arc::default(),
+        })
     }
 
     /// Returns the connections for reading. They cannot write.

@@ -3,22 +3,40 @@
 
 mod roles;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use account::signature::DeviceKey;
 use account::wire::RecordKind;
 use age::x25519::Identity;
+use sqlx::Connection;
 use uuid::Uuid;
 
 use crate::app::{App, Settings};
 use crate::audit::Entry;
 use crate::store::{Log, Nonce, Store, Upload, devices, now};
 
+/// Names a database on a PostgreSQL server, by its URL: then each test has one of its own there.
+const POSTGRES: &str = "LASTKEYD_TEST_DATABASE";
+
+/// Returns the URL of a new database: a file in a folder, or on PostgreSQL.
+async fn database(folder: &Path) -> String {
+    let Ok(known) = std::env::var(POSTGRES) else { return format!("sqlite:{}/a.db", folder.display()) };
+    let name = format!("unit_{}", Uuid::new_v4().simple());
+    sqlx::any::install_default_drivers();
+    let mut server = sqlx::AnyConnection::connect(&known).await.unwrap();
+    let make = sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}"));
+    sqlx::raw_sql(make).execute(&mut server).await.unwrap();
+    server.close().await.unwrap();
+    let (place, options) = known.split_once('?').unwrap_or((&known, ""));
+    format!("{}/{name}?{options}", place.rsplit_once('/').unwrap().0)
+}
+
 /// Makes a server's insides with one account, and returns that account's ID.
 pub async fn app() -> (tempfile::TempDir, App, String) {
     let folder = tempfile::tempdir().unwrap();
     let log = Log::new("localhost/audit", &[7; 32]).unwrap();
-    let store = Store::open(&format!("sqlite:{}/a.db", folder.path().display()), log).await.unwrap();
+    let store = Store::open(&database(folder.path()).await, log).await.unwrap();
     let settings = Settings {
         url: "https://localhost:4848".to_owned(),
         host: "localhost".to_owned(),

@@ -68,6 +68,7 @@ fn external_key() -> Record {
 
 fn row<'a>(volume: &'a str, key_id: &'a str) -> Row<'a> {
     Row {
+        account: "ada",
         device: "0191f3a2-7c1e-7b6a-9f00-3d2b1c0a9e8f",
         kind: RecordKind::RecoveryKey,
         volume,
@@ -119,6 +120,8 @@ fn a_row_that_was_exchanged_is_seen() {
     record.agrees_with(&good).expect("its own");
     let other = "00000000-0000-0000-0000-000000000001";
     for (row, field) in [
+        (Row { account: "bob", ..good }, "account"),
+        (Row { account: "", ..good }, "account"),
         (Row { device: other, ..good }, "device"),
         (Row { kind: RecordKind::ExternalKey, ..good }, "kind"),
         (Row { volume: other, ..good }, "volume"),

@@ -60,9 +60,12 @@ CREATE TABLE ceremonies (
     account_id TEXT,
     kind TEXT NOT NULL,
     state TEXT NOT NULL,
-    address TEXT NOT NULL,
+    -- The address that asked; of IPv6 its /64.
+    network TEXT NOT NULL,
     expires BIGINT NOT NULL
 );
+CREATE INDEX ceremonies_by_network ON ceremonies (network);
+CREATE INDEX ceremonies_by_end ON ceremonies (expires);
 
 CREATE TABLE devices (
     id TEXT PRIMARY KEY,
@@ -82,6 +85,8 @@ CREATE TABLE device_logins (
     name TEXT NOT NULL,
     public_key BYTEA NOT NULL,
     address TEXT NOT NULL,
+    -- What those that wait are counted by: the address; of IPv6 its /64.
+    network TEXT NOT NULL,
     device_id TEXT,
     refused BIGINT,
     -- How often it has asked how it stands.
@@ -105,6 +110,8 @@ CREATE TABLE recipients (
     name TEXT NOT NULL,
     other_account_id TEXT,
     created BIGINT NOT NULL,
+    -- What the owner's key says of the row (HMAC-SHA-256): who can write to the database cannot add one.
+    vouched BYTEA,
     PRIMARY KEY (account_id, recipient)
 );
 
@@ -151,7 +158,8 @@ CREATE TABLE check_ins (
 );
 CREATE INDEX check_ins_by_volume ON check_ins (volume_id);
 
--- Failed tries, by what they were tried on: `account:ID`, `address:IP`.
+-- Failed tries, by what they were tried on: `account:HASH` of a name, which need not be anybody's (SHA-256 of its folded
+-- form), `person:ID` of an account whose owner is signed in, `address:IP` (of IPv6 its /64). `since` is the last try.
 CREATE TABLE attempts (
     bucket TEXT PRIMARY KEY,
     failures BIGINT NOT NULL,
@@ -159,10 +167,10 @@ CREATE TABLE attempts (
 );
 CREATE INDEX attempts_by_age ON attempts (since);
 
--- What is to be told to owners, by mail or webhook.
+-- What is to be told to owners, by mail or webhook. It outlives the account: that it was deleted is told too.
 CREATE TABLE outbox (
     id TEXT PRIMARY KEY,
-    account_id TEXT NOT NULL REFERENCES accounts (id) ON DELETE CASCADE,
+    account_id TEXT NOT NULL,
     channel TEXT NOT NULL,
     target TEXT NOT NULL,
     body TEXT NOT NULL,
@@ -171,6 +179,7 @@ CREATE TABLE outbox (
     due BIGINT NOT NULL
 );
 CREATE INDEX outbox_by_due ON outbox (due);
+CREATE INDEX outbox_by_account ON outbox (account_id, due, id);
 
 -- The audit log: the leaves of a Merkle tree. `body` is what is hashed, the other columns are copies out of it to
 -- search by. An erased entry keeps its hash in `audit_nodes`.

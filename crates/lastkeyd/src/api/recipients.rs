@@ -3,7 +3,6 @@
 use account::wire::{Problem, Recipient};
 use axum::Json;
 use axum::extract::State;
-use sqlx::Row;
 
 use super::signed::FromDevice;
 use crate::app::App;
@@ -29,25 +28,10 @@ pub async fn get(
 
 /// Returns an account's recipients, its own key first.
 pub async fn list(store: &Store, account: &str) -> Result<Vec<Recipient>, Error> {
-    let own = sqlx::query("SELECT name, recipient FROM accounts WHERE id = $1")
-        .bind(account)
-        .fetch_optional(store.readers())
-        .await?
-        .ok_or(Error::NotFound)?;
-    let others = sqlx::query(
-        "SELECT name, recipient FROM recipients WHERE account_id = $1 ORDER BY created, recipient LIMIT 100",
-    )
-    .bind(account)
-    .fetch_all(store.readers())
-    .await?;
-    std::iter::once(&own)
-        .chain(&others)
-        .map(|row| Ok(Recipient { recipient: row.try_get("recipient")?, name: row.try_get("name")? }))
-        .collect()
+    store.recipients(account).await
 }
 
 /// Returns an account's name.
 pub async fn account_name(store: &Store, account: &str) -> Result<String, Error> {
-    let name = sqlx::query_scalar("SELECT name FROM accounts WHERE id = $1");
-    name.bind(account).fetch_optional(store.readers()).await?.ok_or(Error::NotFound)
+    Ok(store.account(account).await?.name)
 }

@@ -4,12 +4,13 @@ use account::signature::{Request as SignedRequest, SignatureError, Signed};
 use account::wire::CLOCK_LIMIT;
 use axum::body::{Bytes, to_bytes};
 use axum::extract::{FromRequest, FromRequestParts, Request};
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::DeserializeOwned;
 
 use crate::app::App;
+use crate::audit::Asker;
 use crate::error::Error;
 use crate::gate::{self, From};
 use crate::store::devices::{self, Device};
@@ -83,6 +84,7 @@ impl<T: Body> FromRequest<App> for Unspent<T> {
             found => found?,
         };
         heard.verify(&device.public_key)?;
+        Asker::tell(&heard.extensions, &device.account, Some(&device.id));
         if device.revoked.is_some() {
             return Err(devices::shut_out());
         }
@@ -125,6 +127,7 @@ struct Heard {
     target: String,
     body: Bytes,
     from: From,
+    extensions: Extensions,
 }
 
 impl Heard {
@@ -149,7 +152,8 @@ impl Heard {
             return Err(Error::Unauthorized("clock", why));
         }
         let target = parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
-        Ok(Self { signed, method: parts.method.to_string(), authority, target, body, from })
+        let (method, extensions) = (parts.method.to_string(), parts.extensions);
+        Ok(Self { signed, method, authority, target, body, from, extensions })
     }
 
     fn verify(&self, public_key: &[u8; 32]) -> Result<(), Error> {

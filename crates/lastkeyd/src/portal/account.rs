@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::response::Response;
 use recovery_key::Secret;
 use serde::Deserialize;
@@ -22,8 +21,9 @@ use crate::sign_in::show::{self, Opened, Shown, Who};
 use crate::sign_in::{PASSWORD_MINIMUM, Refused, SignedIn, passkey};
 use crate::store::accounts::{self, Account};
 use crate::store::openers::{self, Kind, Opener};
+use crate::store::outbox::{self, Channel};
 use crate::store::sessions::{self, Session};
-use crate::store::{from_hex, hex, now, outbox};
+use crate::store::{from_hex, hex, now};
 
 #[derive(Template)]
 #[template(path = "account.html")]
@@ -37,9 +37,20 @@ struct Page<'p> {
     here: &'p [u8],
     minimum: usize,
     passkeys: bool,
+    mails: bool,
 }
 
 impl Page<'_> {
+    /// Whether nothing but the account code opens the account's key.
+    fn is_frail(&self) -> bool {
+        !self.openers.iter().any(|opener| opener.kind != Kind::Code && opener.wrapped.is_some())
+    }
+
+    /// Whether anything that is told gets anywhere.
+    fn is_told(&self) -> bool {
+        self.account.webhook.is_some() || (self.mails && self.account.mail.is_some())
+    }
+
     fn warning(&self) -> Icon {
         Icon::Warning
     }
@@ -88,6 +99,7 @@ pub async fn page(app: &App, signed_in: &SignedIn, notice: Option<&Notice>) -> R
         here: &signed_in.session.hash,
         minimum: PASSWORD_MINIMUM,
         passkeys: passkey::possible(&app.settings),
+        mails: app.store.sends_mail(),
         account: &account,
     };
     inside("Account", "/account", notice, &body)
@@ -186,7 +198,7 @@ pub async fn code(
     match try_code(&app, from, &signed_in, &shown).await {
         Ok(code) => {
             let (name, url) = (signed_in.account.name.as_str(), app.settings.url.as_str());
-            let body = Code { name, url, code: code.expose(), made: day(now()), first: false };
+            let body = Code { name, url, code: code.expose(), made: day(now()), first: false, weak: false };
             inside("Print your account code", "/account", None, &body)
         }
         Err(refused) => after(&app, &signed_in, Err(refused)).await,
@@ -253,21 +265,46 @@ async fn try_notices(
     if !plain(webhook) || !(webhook.is_empty() || webhook.starts_with("https://")) {
         return Err(Refused::Wrong("A webhook is a URL that begins with https://.".to_owned()));
     }
-    check(app, signed_in, &form.shown, from, "account.notices").await?;
     let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
-    let (mail, webhook, account) = (some(mail), some(webhook), signed_in.account.id.clone());
+    let (mail, webhook, before) = (some(mail), some(webhook), &signed_in.account);
+    if mail.is_some() && mail != before.mail && !app.store.sends_mail() {
+        return Err(Refused::Wrong(
+            "This server sends no mail: whoever runs it has named no mail server. Give a webhook, and leave the mail \
+             address empty."
+                .to_owned(),
+        ));
+    }
+    check(app, signed_in, &form.shown, from, "account.notices").await?;
+    let ways = [(Channel::Mail, &mail, &before.mail), (Channel::Webhook, &webhook, &before.webhook)];
+    let new = ways.map(|(channel, new, old)| Some((channel, new.clone().filter(|_| new != old)?)));
+    let said = match (&mail, &webhook) {
+        (None, None) => "You are told nothing from now on.",
+        _ => "Notices go there from now on. The first is on its way: see that it arrives.",
+    };
+    let (id, name) = (before.id.clone(), before.name.clone());
     app.store
         .write(move |tx| {
             Box::pin(async move {
                 let text =
                     "Notices go elsewhere from now on. If it was not you, sign in and change your password.";
-                outbox::tell(tx, &account, "Where your notices go was changed", text).await?;
-                accounts::set_notices(tx, &account, mail, webhook).await?;
-                Ok(((), vec![Entry::done("account.notices").account(&account).from(from)]))
+                outbox::tell(tx, &id, "Where your notices go was changed", text).await?;
+                accounts::set_notices(tx, &id, mail, webhook).await?;
+                let text = format!("You are told here from now on what is done in the account {name}.");
+                for (channel, target) in new.iter().flatten() {
+                    outbox::tell_there(
+                        tx,
+                        &id,
+                        (*channel, target),
+                        "Notices of your account come here",
+                        &text,
+                    )
+                    .await?;
+                }
+                Ok(((), vec![Entry::done("account.notices").account(&id).from(from)]))
             })
         })
         .await?;
-    Ok(Notice::good("Notices go there from now on."))
+    Ok(Notice::good(said))
 }
 
 /// Which session; none for all others.
@@ -297,6 +334,5 @@ pub async fn end_session(
             })
         })
         .await?;
-    let notice = Notice { status: StatusCode::OK, ..Notice::good("Ended.") };
-    page(&app, &signed_in, Some(&notice)).await
+    page(&app, &signed_in, Some(&Notice::good("Ended."))).await
 }

@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::gate::From;
 use crate::sign_in::show::{self, Shown, Who};
 use crate::sign_in::{Refused, SignedIn, session};
-use crate::store::{accounts, erase};
+use crate::store::{accounts, erase, outbox};
 
 /// What the form carries.
 #[derive(Deserialize)]
@@ -61,9 +61,15 @@ async fn try_delete(
     }
     show::check(app, Who::Account(account), &form.shown, from, "account.delete").await?;
     let id = account.id.clone();
+    let text = format!(
+        "The account {} was deleted, from {from}: its keys, its devices and the words of its history are gone. It cannot \
+         be undone. This is the last notice. If it was not you, tell whoever runs the server at once.",
+        account.name
+    );
     app.store
         .write(move |tx| {
             Box::pin(async move {
+                outbox::tell(tx, &id, "Your account was deleted", &text).await?;
                 erase(tx, &id).await?;
                 accounts::remove(tx, &id).await?;
                 Ok(((), vec![Entry::done("account.delete")]))

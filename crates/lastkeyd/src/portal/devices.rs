@@ -10,12 +10,14 @@ use web::Icon;
 
 use super::page::{Notice, inside, time};
 use crate::app::App;
+use crate::audit::Entry;
 use crate::error::Error;
 use crate::gate::From;
-use crate::sign_in::SignedIn;
+use crate::sign_in::show::{self, Shown, Who};
+use crate::sign_in::{SignedIn, passkey};
 use crate::store::attempts::{self, Bucket};
 use crate::store::devices::{self, Device, Waiting};
-use crate::store::now;
+use crate::store::{Whose, now};
 
 #[derive(Template)]
 #[template(path = "devices.html")]
@@ -28,7 +30,9 @@ struct Devices<'d> {
 #[derive(Template)]
 #[template(path = "device.html")]
 struct Confirm<'c> {
+    notice: Option<&'c Notice>,
     waiting: &'c Waiting,
+    passkeys: bool,
 }
 
 impl Devices<'_> {
@@ -79,15 +83,51 @@ pub async fn code(
                 Box::pin(async move { attempts::right(tx, vec![bucket]).await.map(|()| ((), Vec::new())) })
             });
             right.await?;
-            inside("Is this your device?", "/devices", None, &Confirm { waiting: &waiting })
+            ask(&app, &waiting, None)
         }
         Err(Error::NotFound) => {
+            let account = &signed_in.account.id;
+            let entry = Entry::refused("device.confirm", "no device waits with this code");
+            app.store.note_refusal(Whose::Known(account), entry.account(account).from(from)).await;
             let why = "No device waits with this code. A code is good for a few minutes: type the one that the device \
                        shows now.";
             let notice = Notice::bad(StatusCode::UNPROCESSABLE_ENTITY, why);
             page(&app, &signed_in, Some(&notice)).await
         }
         Err(error) => Err(error),
+    }
+}
+
+/// Asks whether it is the right device, and who says so.
+fn ask(app: &App, waiting: &Waiting, notice: Option<&Notice>) -> Result<Response, Error> {
+    let body = Confirm { notice, waiting, passkeys: passkey::possible(&app.settings) };
+    inside("Is this your device?", "/devices", notice, &body)
+}
+
+/// Which one, and what shows whose it shall be.
+#[derive(Deserialize)]
+pub struct LetIn {
+    #[serde(default)]
+    id: String,
+    #[serde(flatten)]
+    shown: Shown,
+}
+
+/// Lets a device in. A session alone is not enough: whoever has taken one could let in a device of theirs.
+pub async fn confirm(
+    State(app): State<App>,
+    From(from): From,
+    signed_in: SignedIn,
+    Form(form): Form<LetIn>,
+) -> Result<Response, Error> {
+    let account = &signed_in.account;
+    let waiting = devices::waiting_still(&app.store, &form.id).await?;
+    match show::check(&app, Who::Account(account), &form.shown, from, "device.confirm").await {
+        Ok(_) => {
+            devices::confirm(&app.store, (account.id.as_str(), from), &waiting.id).await?;
+            Ok(Redirect::to("/devices").into_response())
+        }
+        Err(refused) => ask(&app, &waiting, Some(&Notice::refused(refused)?)),
     }
 }
 
@@ -98,32 +138,24 @@ pub struct Which {
     id: String,
 }
 
-/// Lets a device in.
-pub async fn confirm(
-    State(app): State<App>,
-    signed_in: SignedIn,
-    Form(form): Form<Which>,
-) -> Result<Response, Error> {
-    devices::confirm(&app.store, &signed_in.account.id, &form.id).await?;
-    Ok(Redirect::to("/devices").into_response())
-}
-
 /// Sends a device away.
 pub async fn refuse(
     State(app): State<App>,
+    From(from): From,
     signed_in: SignedIn,
     Form(form): Form<Which>,
 ) -> Result<Response, Error> {
-    devices::refuse(&app.store, &signed_in.account.id, &form.id).await?;
+    devices::refuse(&app.store, (signed_in.account.id.as_str(), from), &form.id).await?;
     Ok(Redirect::to("/devices").into_response())
 }
 
 /// Shuts a device out.
 pub async fn revoke(
     State(app): State<App>,
+    From(from): From,
     signed_in: SignedIn,
     Form(form): Form<Which>,
 ) -> Result<Response, Error> {
-    devices::revoke(&app.store, &signed_in.account.id, &form.id).await?;
+    devices::revoke(&app.store, (signed_in.account.id.as_str(), from), &form.id).await?;
     Ok(Redirect::to("/devices").into_response())
 }

@@ -16,7 +16,7 @@ use crate::sign_in::show::{self, Shown, Who};
 use crate::sign_in::{SignedIn, passkey, session};
 use crate::store::accounts::Account;
 use crate::store::openers::{Kind, Opener};
-use crate::store::sessions;
+use crate::store::{outbox, sessions};
 
 /// What was looked for before signing in, and the page that was asked for.
 #[derive(Default, Deserialize)]
@@ -98,10 +98,18 @@ pub async fn begin(
 ) -> Result<axum::http::HeaderValue, Error> {
     let (session, cookie) = session::new(&account.id, &opener.id, headers)?;
     let entry = Entry::done("sign-in").account(&account.id).from(from).detail(opener.kind.word());
+    let told = (opener.kind == Kind::Code).then(|| account.id.clone());
     app.store
         .write(move |tx| {
             Box::pin(async move {
                 sessions::begin(tx, session).await?;
+                if let Some(account) = told {
+                    let text = format!(
+                        "Somebody signed in with your account code, from {from}. If it was not you, sign in, end all \
+                         sessions, change your password and make a new account code."
+                    );
+                    outbox::tell(tx, &account, "Your account code was used to sign in", &text).await?;
+                }
                 Ok(((), vec![entry]))
             })
         })

@@ -1,5 +1,7 @@
-//! Taking everything along: the sealed records, the account's key under a passphrase, and how to open them without
-//! this server.
+//! Taking everything along: the sealed records, the account's key under a passphrase, how to open them without this
+//! server, and all else that is kept of the account.
+
+pub(super) mod contents;
 
 use std::io::{Cursor, Write};
 
@@ -9,32 +11,45 @@ use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use recovery_key::Secret;
 use sealed::Seal;
-use serde::{Deserialize, Serialize};
-use sqlx::Row;
+use serde::Deserialize;
 use zip::write::{SimpleFileOptions, ZipWriter};
 
+use self::contents::{Files, gather};
 use super::account;
-use super::page::time;
 use crate::app::App;
 use crate::audit::Entry;
 use crate::error::Error;
 use crate::gate::From;
 use crate::sign_in::show::{self, Shown, Who};
 use crate::sign_in::{Refused, SignedIn, check_password, work};
-use crate::store::{hex, now, outbox};
+use crate::store::{now, outbox};
 
-/// The most that is gathered in memory.
-const LIMIT: usize = 128 << 20;
 const READ_ME: &str = "\
 Everything that your account of lastkey has, as it was when you exported it.\n\
 \n\
-  identity.age    your account's key, sealed with the passphrase that you chose\n\
-  records/        your recovery keys, each sealed to your account's key\n\
-  index.json      what each file in records/ is of\n\
+  identity.age       your account's key, sealed with the passphrase that you chose\n\
+  records/           your recovery keys, key files and drives' metadata, each sealed to your account's key\n\
+  index.json         what each file in records/ is of, with its SHA-256\n\
+  account.json       your settings, how you sign in, and who else can open your keys\n\
+  devices.json       the devices that you let in, with the keys that they sign with\n\
+  drives.json        what your devices last said of their drives\n\
+  history.jsonl      what was done in your account: the audit log's entries, one a line\n\
+  checkpoint.txt     the whole log's size and hash, signed by the server\n\
 \n\
-To open a record you need this file, the passphrase and age (https://age-encryption.org), and nothing else:\n\
+What others have sealed to you is theirs, and not in here.\n\
+\n\
+TO OPEN A RECORD you need this file, the passphrase and age (https://age-encryption.org), and nothing else:\n\
 \n\
   age -d -i identity.age records/NAME.age\n\
+\n\
+What comes out is one JSON document. recovery_key are the digits that Windows asks for. Of a key file or a drive's\n\
+metadata, external_key or snapshot is the file in Base64: base64 -d makes it what `lastkey` takes.\n\
+\n\
+TO CHECK THE HISTORY: in each line of history.jsonl, leaf is the entry's place in the log, and entry the text that\n\
+was hashed, to the letter. The hash of a leaf is SHA-256 of a zero byte and that text (RFC 6962). As long as the server\n\
+runs, /api/v1/audit/inclusion?leaf=LEAF gives the leaf's hash and the path from it to the root in a signed checkpoint,\n\
+and /api/v1/audit/consistency?from=SIZE&to=SIZE proves that its log still begins with the one of checkpoint.txt. The\n\
+key that checkpoints are signed with is log_key in account.json (C2SP signed notes).\n\
 \n\
 Keep it where nobody else is, and not only on the drives whose keys are in it.\n";
 
@@ -45,27 +60,6 @@ pub struct Export {
     passphrase: String,
     #[serde(flatten)]
     shown: Shown,
-}
-
-#[derive(Serialize)]
-struct Index {
-    account: String,
-    recipient: String,
-    exported: String,
-    records: Vec<Line>,
-}
-
-#[derive(Serialize)]
-struct Line {
-    file: String,
-    sha256: String,
-    kind: String,
-    drive: String,
-    volume: String,
-    key_id: Option<String>,
-    device: String,
-    proven: String,
-    uploaded: String,
 }
 
 /// Gives everything, as one file.
@@ -96,7 +90,7 @@ async fn try_export(
     check_password(&form.passphrase)?;
     let account = &signed_in.account;
     let key = show::check(app, Who::Account(account), &form.shown, from, "account.export").await?.key()?;
-    let (index, files) = gather(app, account).await?;
+    let files = gather(app, account).await?;
     let identity = Secret::new(format!(
         "# account: {}\n# public key: {}\n{}\n",
         account.name.replace(char::is_control, " "),
@@ -105,7 +99,7 @@ async fn try_export(
     ));
     drop(key);
     let passphrase = Secret::new(form.passphrase.clone());
-    let bytes = work::alone(move || pack(&index, &identity, passphrase, &files)).await??;
+    let bytes = work::alone(move || pack(&identity, passphrase, &files)).await??;
     let id = account.id.clone();
     app.store
         .write(move |tx| {
@@ -119,78 +113,17 @@ async fn try_export(
     Ok(bytes)
 }
 
-type Files = Vec<(String, Vec<u8>)>;
-
-async fn gather(app: &App, account: &crate::store::accounts::Account) -> Result<(Index, Files), Error> {
-    let (mut records, mut files, mut size) = (Vec::new(), Vec::new(), 0);
-    let mut after = -1;
-    loop {
-        let rows = sqlx::query(
-            "SELECT r.id, r.kind, r.drive, r.volume_id, r.key_id, r.proven, r.uploaded, r.sealed, r.leaf, d.name \
-             FROM records r LEFT JOIN devices d ON d.id = r.device_id \
-             WHERE r.account_id = $1 AND r.leaf > $2 ORDER BY r.leaf LIMIT 100",
-        )
-        .bind(&account.id)
-        .bind(after)
-        .fetch_all(app.store.readers())
-        .await?;
-        let Some(last) = rows.last() else { break };
-        after = last.try_get("leaf")?;
-        for row in &rows {
-            let (id, sealed): (Vec<u8>, Vec<u8>) = (row.try_get("id")?, row.try_get("sealed")?);
-            size += sealed.len();
-            if size > LIMIT {
-                return Err(Error::TooLarge(format!("the records have more than {LIMIT} bytes together")));
-            }
-            let (kind, key_id): (String, Option<String>) = (row.try_get("kind")?, row.try_get("key_id")?);
-            let volume: String = row.try_get("volume_id")?;
-            let sha256 = hex(&id);
-            let what = key_id.as_deref().unwrap_or(&volume);
-            let file = format!(
-                "records/{kind}-{}-{}.age",
-                what.get(..8).unwrap_or("none"),
-                &sha256.get(..8).unwrap_or_default()
-            );
-            records.push(Line {
-                file: file.clone(),
-                sha256,
-                kind,
-                drive: row.try_get("drive")?,
-                volume,
-                key_id,
-                device: row.try_get::<Option<String>, _>("name")?.unwrap_or_default(),
-                proven: time(row.try_get("proven")?),
-                uploaded: time(row.try_get("uploaded")?),
-            });
-            files.push((file, sealed));
-        }
-    }
-    let index = Index {
-        account: account.name.clone(),
-        recipient: account.recipient.clone(),
-        exported: time(now()),
-        records,
-    };
-    Ok((index, files))
-}
-
-fn pack(
-    index: &Index,
-    identity: &Secret<String>,
-    passphrase: Secret<String>,
-    files: &Files,
-) -> Result<Vec<u8>, Error> {
+fn pack(identity: &Secret<String>, passphrase: Secret<String>, files: &Files) -> Result<Vec<u8>, Error> {
     let broken =
         |error: &dyn std::fmt::Display| Error::Internal(format!("the export could not be made: {error}"));
     let seal = Seal::with_passphrase(passphrase).map_err(|error| broken(&error))?;
     let identity = seal.seal(identity.expose().as_bytes()).map_err(|error| broken(&error))?;
-    let index = serde_json::to_vec_pretty(index).map_err(|error| broken(&error))?;
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     // What is sealed does not get smaller.
     let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
-    let fixed = [("READ-ME.txt", READ_ME.as_bytes()), ("identity.age", &identity), ("index.json", &index)];
-    let sealed = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    for (name, bytes) in fixed.into_iter().chain(sealed) {
+    let fixed = [("READ-ME.txt", READ_ME.as_bytes()), ("identity.age", &identity)];
+    let others = files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    for (name, bytes) in fixed.into_iter().chain(others) {
         zip.start_file(name, options).map_err(|error| broken(&error))?;
         zip.write_all(bytes).map_err(|error| broken(&error))?;
     }

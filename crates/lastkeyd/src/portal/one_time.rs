@@ -95,6 +95,9 @@ async fn try_confirm(
         .write(move |tx| {
             Box::pin(async move {
                 openers::set_totp(tx, &id, Some(sealed), step).await?;
+                let text = "From now on the password needs a code of an app besides. If it was not you, sign in with a \
+                            passkey or your account code and change your password.";
+                outbox::tell(tx, &account, "One-time codes were set up", text).await?;
                 Ok(((), vec![Entry::done("account.one-time").account(&account).from(from).detail("set up")]))
             })
         })

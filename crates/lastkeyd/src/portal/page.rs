@@ -48,9 +48,7 @@ impl Notice {
     pub fn refused(refused: Refused) -> Result<Self, Error> {
         match refused {
             Refused::Wrong(why) => Ok(Self::bad(StatusCode::UNPROCESSABLE_ENTITY, why)),
-            Refused::Failed(Error::Invalid(why) | Error::Conflict(_, why)) => {
-                Ok(Self::bad(StatusCode::UNPROCESSABLE_ENTITY, why))
-            }
+            Refused::Failed(Error::Conflict(_, why)) => Ok(Self::bad(StatusCode::UNPROCESSABLE_ENTITY, why)),
             Refused::TooMany(seconds) => Ok(Self {
                 retry: Some(seconds),
                 ..Self::bad(

@@ -8,19 +8,18 @@ use uuid::Uuid;
 
 use super::account;
 use super::page::Notice;
-use super::welcome::{is_invited, unknown};
+use super::welcome::{is_invited, try_once, unknown};
 use crate::app::App;
 use crate::audit::Entry;
 use crate::error::Error;
 use crate::gate::From;
 use crate::sign_in::show::{self, Shown, Who};
 use crate::sign_in::{Refused, SignedIn, passkey};
-use crate::store::attempts::Bucket;
-use crate::store::{accounts, now, openers};
+use crate::store::{accounts, openers, outbox};
 
 /// Asks for any passkey.
 pub async fn ask(State(app): State<App>, From(from): From) -> Result<Response, Error> {
-    Ok(Json(passkey::ask(&app, from.to_string()).await?).into_response())
+    Ok(Json(passkey::ask(&app, from).await?).into_response())
 }
 
 /// Who wants a first passkey.
@@ -38,11 +37,11 @@ pub async fn ask_first(
     Form(form): Form<First>,
 ) -> Result<Response, Error> {
     let name = accounts::check_name(&form.name)?;
-    app.store.try_once(vec![Bucket::address(from)], now()).await?;
+    try_once(&app, from).await?;
     if !is_invited(&app, &form.invitation).await? {
-        return Err(Error::Invalid(unknown().text));
+        return Err(unknown(&app, from).await);
     }
-    Ok(Json(passkey::ask_new(&app, Uuid::new_v4(), &name, &[], from.to_string()).await?).into_response())
+    Ok(Json(passkey::ask_new(&app, Uuid::new_v4(), &name, &[], from).await?).into_response())
 }
 
 /// Asks for one more passkey.
@@ -54,7 +53,7 @@ pub async fn ask_new(
     let SignedIn { account, .. } = signed_in;
     let known = app.store.openers(&account.id).await?;
     let id = account.id.parse().map_err(|_| Error::Internal("an account's ID is none".to_owned()))?;
-    Ok(Json(passkey::ask_new(&app, id, &account.name, &known, from.to_string()).await?).into_response())
+    Ok(Json(passkey::ask_new(&app, id, &account.name, &known, from).await?).into_response())
 }
 
 /// What the form of a new passkey carries: the password or code that opens the key, and the passkey.
@@ -108,8 +107,7 @@ async fn try_add(
             Box::pin(async move {
                 openers::add(tx, opener).await?;
                 let told = "A passkey was added to your account";
-                crate::store::outbox::tell(tx, &id, told, "If it was not you, sign in and remove it.")
-                    .await?;
+                outbox::tell(tx, &id, told, "If it was not you, sign in and remove it.").await?;
                 Ok(((), vec![Entry::done("passkey.add").account(&id).from(from)]))
             })
         })
@@ -151,16 +149,26 @@ async fn try_remove(
     show::check(app, Who::Account(&signed_in.account), &form.shown, from, "passkey.remove").await?;
     let (account, id) = (signed_in.account.id.clone(), form.id);
     let known = app.store.openers(&account).await?;
-    if !known.iter().any(|opener| opener.id == id && opener.passkey.is_some()) {
-        return Err(Error::NotFound.into());
-    }
+    let removed = known.into_iter().find(|opener| opener.id == id && opener.passkey.is_some());
+    let name = removed.ok_or(Error::NotFound)?.name;
+    let here = signed_in.session.opener == id;
     app.store
         .write(move |tx| {
             Box::pin(async move {
                 openers::remove(tx, &account, &id).await?;
-                Ok(((), vec![Entry::done("passkey.remove").account(&account).from(from)]))
+                let text = format!(
+                    "The passkey {name} signs in and opens nothing any more, and where it was signed in that has ended. If \
+                     it was not you, change your password and add the passkey again."
+                );
+                outbox::tell(tx, &account, "A passkey was removed from your account", &text).await?;
+                Ok(((), vec![Entry::done("passkey.remove").account(&account).from(from).detail(name)]))
             })
         })
         .await?;
-    Ok(Notice::good("The passkey was removed: it opens nothing here any more."))
+    Ok(Notice::good(if here {
+        "The passkey was removed: it opens nothing here any more. You had signed in with it, so this session has ended: \
+         sign in again."
+    } else {
+        "The passkey was removed: it opens nothing here any more, and the sessions that it began have ended."
+    }))
 }

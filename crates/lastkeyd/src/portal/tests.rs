@@ -1,6 +1,8 @@
 //! The pages, as a browser without JavaScript asks for them.
 #![allow(clippy::unwrap_used)]
 
+mod kept;
+mod told;
 mod trusted;
 
 use account::record::{Content, Record};

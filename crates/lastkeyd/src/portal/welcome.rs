@@ -1,9 +1,11 @@
 //! Making an account, by an invitation.
 
+use std::net::IpAddr;
+
 use askama::Template;
 use axum::Form;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, header};
 use axum::response::Response;
 use serde::Deserialize;
 
@@ -14,10 +16,10 @@ use crate::error::Error;
 use crate::gate::From;
 use crate::sign_in::account_key::AccountKey;
 use crate::sign_in::code::{invitation, invitation_hash};
-use crate::sign_in::{PASSWORD_MINIMUM, Refused, passkey, show};
+use crate::sign_in::{PASSWORD_MINIMUM, Refused, check_password, passkey, show};
 use crate::store::accounts::{self, Account};
 use crate::store::attempts::{self, Bucket};
-use crate::store::{now, openers};
+use crate::store::{Whose, now, openers};
 
 /// How long the first invitation is good, in seconds.
 const FIRST: i64 = 3600;
@@ -32,6 +34,9 @@ struct Welcome<'w> {
     name: &'w str,
     minimum: usize,
     passkeys: bool,
+    /// A passkey that was made and waits for a password beside it.
+    ceremony: &'w str,
+    passkey: &'w str,
 }
 
 #[derive(Template)]
@@ -42,6 +47,8 @@ pub(super) struct Code<'c> {
     pub code: &'c str,
     pub made: String,
     pub first: bool,
+    /// Whether there is a passkey that opens no keys.
+    pub weak: bool,
 }
 
 /// What the form carries.
@@ -55,6 +62,31 @@ pub struct Make {
     ceremony: String,
     passkey: String,
     prf: String,
+}
+
+impl Make {
+    /// Says what is wrong, as far as that is seen without asking anybody.
+    fn check(&self) -> Result<(), Refused> {
+        accounts::check_name(&self.name)?;
+        let wrong = |why: &str| Err(Refused::Wrong(why.to_owned()));
+        if self.new != self.again {
+            return wrong("The two passwords are not the same. Type them again.");
+        }
+        if !self.new.is_empty() {
+            return Ok(check_password(&self.new)?);
+        }
+        if self.passkey.is_empty() {
+            return wrong("Choose a password, or make a passkey.");
+        }
+        if passkey::material(&self.prf).is_none() {
+            return wrong(
+                "This passkey shows who you are, but it cannot open keys: it, or this browser, derives none. With it alone, \
+                 the printed account code would be all that opens your keys. So choose a password too: type it twice below, \
+                 and the account is made with both.",
+            );
+        }
+        Ok(())
+    }
 }
 
 /// Returns the code by which the first account is made, while there is none.
@@ -95,6 +127,8 @@ fn page(app: &App, notice: Option<&Notice>, form: &Make) -> Result<Response, Err
         name: &form.name,
         minimum: PASSWORD_MINIMUM,
         passkeys: passkey::possible(&app.settings),
+        ceremony: &form.ceremony,
+        passkey: &form.passkey,
     };
     outside("Make an account", notice, &body)
 }
@@ -106,6 +140,10 @@ pub async fn make(
     headers: HeaderMap,
     Form(form): Form<Make>,
 ) -> Result<Response, Error> {
+    if let Err(refused) = form.check() {
+        // A passkey that was made is still good: it waits in the form.
+        return page(&app, Some(&Notice::refused(refused)?), &form);
+    }
     match try_make(&app, from, &form).await {
         Ok((account, opener, code)) => {
             let cookie = super::enter::begin(&app, &account, &opener, from, &headers).await?;
@@ -115,6 +153,7 @@ pub async fn make(
                 code: code.expose(),
                 made: super::page::day(account.created),
                 first: true,
+                weak: !form.passkey.is_empty() && passkey::material(&form.prf).is_none(),
             };
             let mut response = super::page::inside("Print your account code", "", None, &body)?;
             response.headers_mut().insert(header::SET_COOKIE, cookie);
@@ -122,23 +161,16 @@ pub async fn make(
         }
         Err(refused) => {
             let notice = Notice::refused(refused)?;
-            page(&app, Some(&notice), &form)
+            page(&app, Some(&notice), &Make { passkey: String::new(), ceremony: String::new(), ..form })
         }
     }
 }
 
 type Made = (Account, openers::Opener, recovery_key::Secret<String>);
 
-async fn try_make(app: &App, from: std::net::IpAddr, form: &Make) -> Result<Made, Refused> {
+async fn try_make(app: &App, from: IpAddr, form: &Make) -> Result<Made, Refused> {
     let name = accounts::check_name(&form.name)?;
-    if form.passkey.is_empty() && form.new.is_empty() {
-        return Err(Refused::Wrong("Choose a password, or make a passkey.".to_owned()));
-    }
-    if form.new != form.again {
-        return Err(Refused::Wrong("The two passwords are not the same. Type them again.".to_owned()));
-    }
-    let bucket = Bucket::address(from);
-    app.store.try_once(vec![bucket.clone()], now()).await?;
+    let bucket = try_once(app, from).await?;
 
     let key = AccountKey::generate();
     let mut id = uuid::Uuid::new_v4().to_string();
@@ -156,35 +188,44 @@ async fn try_make(app: &App, from: std::net::IpAddr, form: &Make) -> Result<Made
     ways.push(opener);
     let account = Account { id, name, recipient: key.recipient(), mail: None, webhook: None, created: now() };
     let (row, hash) = (account.clone(), invitation_hash(&form.invitation));
-    app.store
+    let made = app
+        .store
         .write(move |tx| {
             Box::pin(async move {
                 if !accounts::use_invitation(tx, hash).await? {
-                    return Err(Error::Invalid(UNKNOWN.to_owned()));
+                    return Ok((false, Vec::new()));
                 }
                 attempts::right(tx, vec![bucket]).await?;
                 accounts::add(tx, &row).await?;
                 for way in ways {
                     openers::add(tx, way).await?;
                 }
-                Ok(((), vec![Entry::done("account.create").account(&row.id).from(from)]))
+                Ok((true, vec![Entry::done("account.create").account(&row.id).from(from)]))
             })
         })
         .await?;
-    Ok((account, first, code))
+    if made { Ok((account, first, code)) } else { Err(unknown(app, from).await.into()) }
+}
+
+/// Counts a try of an invitation. That it comes too early stands in the log, too.
+pub(super) async fn try_once(app: &App, from: IpAddr) -> Result<Bucket, Error> {
+    let bucket = Bucket::address(from);
+    let tried = app.store.try_once(vec![bucket.clone()], now()).await;
+    if matches!(tried, Err(Error::TooMany(_))) {
+        let entry = Entry::refused("account.create", show::TOO_MANY).from(from);
+        app.store.note_refusal(Whose::Stranger(from), entry).await;
+    }
+    tried.map(|()| bucket)
 }
 
 /// Whether somebody may be asked for their first passkey: whoever has an invitation.
 pub(super) async fn is_invited(app: &App, code: &str) -> Result<bool, Error> {
-    let known = sqlx::query("SELECT 1 FROM invitations WHERE code_hash = $1 AND expires >= $2")
-        .bind(invitation_hash(code))
-        .bind(now())
-        .fetch_optional(app.store.readers())
-        .await?;
-    Ok(known.is_some())
+    app.store.is_invited(invitation_hash(code)).await
 }
 
-/// Says that there is no such invitation.
-pub(super) fn unknown() -> Notice {
-    Notice::bad(StatusCode::UNPROCESSABLE_ENTITY, UNKNOWN)
+/// Says that there is no such invitation, to who asks and in the log.
+pub(super) async fn unknown(app: &App, from: IpAddr) -> Error {
+    let entry = Entry::refused("account.create", "no such invitation").from(from);
+    app.store.note_refusal(Whose::Stranger(from), entry).await;
+    Error::Invalid(UNKNOWN.to_owned())
 }

@@ -1,6 +1,8 @@
 //! Passkeys (WebAuthn): who has one is let in without name or password. A browser that can, derives a key with it
 //! too (the extension PRF): that key opens the account's key, and never stays here.
 
+use std::net::IpAddr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use recovery_key::Secret;
@@ -44,22 +46,22 @@ pub fn possible(settings: &Settings) -> bool {
 /// Asks for any passkey of this server.
 ///
 /// # Errors
-/// When too much was asked from this address.
-pub async fn ask(app: &App, address: String) -> Result<Question<RequestChallengeResponse>, Error> {
+/// When too much was asked from this network, or from all.
+pub async fn ask(app: &App, from: IpAddr) -> Result<Question<RequestChallengeResponse>, Error> {
     let (options, state) = webauthn(&app.settings)?.start_discoverable_authentication().map_err(broken)?;
-    keep(app, None, SIGN_IN, &state, options, address).await
+    keep(app, None, SIGN_IN, &state, options, from).await
 }
 
 /// Asks for a new passkey.
 ///
 /// # Errors
-/// When too much was asked from this address.
+/// When too much was asked from this network, or from all.
 pub async fn ask_new(
     app: &App,
     account: Uuid,
     name: &str,
     known: &[Opener],
-    address: String,
+    from: IpAddr,
 ) -> Result<Question<CreationChallengeResponse>, Error> {
     let known = known.iter().filter_map(|opener| opener.passkey.as_ref()).map(|(id, _)| id.clone()).collect();
     let (mut options, state) = webauthn(&app.settings)?
@@ -70,7 +72,7 @@ pub async fn ask_new(
         selection.resident_key = Some(ResidentKeyRequirement::Required);
         selection.require_resident_key = true;
     }
-    keep(app, Some(account.to_string()), REGISTER, &state, options, address).await
+    keep(app, Some(account.to_string()), REGISTER, &state, options, from).await
 }
 
 /// Takes a new passkey; returns the account that it was asked for, its ID, and what its signatures are checked with.
@@ -142,11 +144,11 @@ async fn keep<T>(
     kind: &'static str,
     state: &impl Serialize,
     options: T,
-    address: String,
+    from: IpAddr,
 ) -> Result<Question<T>, Error> {
     let ceremony = hex(&super::random::<32>()?);
     let state = serde_json::to_string(state).map_err(|error| Error::Internal(error.to_string()))?;
-    app.store.await_answer(hash(&ceremony), Ceremony { account, kind, state }, address).await?;
+    app.store.await_answer(hash(&ceremony), Ceremony { account, kind, state }, from).await?;
     Ok(Question { ceremony, options })
 }
 

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use sha2::{Digest, Sha256};
 
 use crate::app::App;
+use crate::audit::Asker;
 use crate::error::Error;
 use crate::store::accounts::Account;
 use crate::store::sessions::Session;
@@ -73,7 +74,10 @@ impl FromRequestParts<App> for SignedIn {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Response> {
         match signed_in(&parts.headers, app).await {
-            Ok(Some(signed_in)) => Ok(signed_in),
+            Ok(Some(signed_in)) => {
+                Asker::tell(&parts.extensions, &signed_in.account.id, None);
+                Ok(signed_in)
+            }
             Ok(None) => {
                 let path = parts.uri.path();
                 let back = parts.method == Method::GET && RETURNS.contains(&path);

@@ -14,8 +14,8 @@ use crate::audit::Entry;
 use crate::error::Error;
 use crate::store::accounts::Account;
 use crate::store::attempts::{self, Bucket};
-use crate::store::now;
 use crate::store::openers::{self, Kind, Opener};
+use crate::store::{Whose, now};
 
 /// What is said of every wrong password alike, whether there is such an account or not.
 const WRONG: &str = "Name, password and one-time code do not go together. Check each of them and try again. If you \
@@ -26,6 +26,9 @@ const WRONG_CODE: &str = "This account code opens nothing here. Only the newest 
                           before it.";
 const USED: &str =
     "This one-time code was used already. Wait for the next one: it comes within half a minute.";
+
+/// What the log says of a try that comes too early.
+pub const TOO_MANY: &str = "too many tries";
 
 /// What somebody shows, as a form carries it: a passkey, an account code or a password.
 #[derive(Default, Deserialize)]
@@ -118,19 +121,18 @@ pub async fn check(
 ) -> Result<Opened, Refused> {
     let mut buckets = vec![Bucket::address(from)];
     let tried = if !shown.passkey.is_empty() {
-        app.store.try_once(buckets.clone(), now()).await?;
+        try_once(app, &buckets, who, from, act).await?;
         by_passkey(app, who, shown).await?
     } else if !shown.code.trim().is_empty() {
         let code = AccountCode::parse(&shown.code).map_err(Refused::Wrong)?;
-        app.store.try_once(buckets.clone(), now()).await?;
+        try_once(app, &buckets, who, from, act).await?;
         by_code(app, who, &code).await?
     } else {
-        let name = match who {
-            Who::Named(name) => name,
-            Who::Account(account) => &account.name,
-        };
-        buckets.push(Bucket::account(name));
-        app.store.try_once(buckets.clone(), now()).await?;
+        buckets.push(match who {
+            Who::Named(name) => Bucket::account(name),
+            Who::Account(account) => Bucket::signed_in(&account.id),
+        });
+        try_once(app, &buckets, who, from, act).await?;
         by_password(app, who, shown).await?
     };
     let (opened, change) = match tried {
@@ -167,6 +169,28 @@ pub async fn check(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// Counts a try. That it comes too early stands in the log, too.
+async fn try_once(
+    app: &App,
+    buckets: &[Bucket],
+    who: Who<'_>,
+    from: IpAddr,
+    act: &'static str,
+) -> Result<(), Refused> {
+    let tried = app.store.try_once(buckets.to_vec(), now()).await;
+    if matches!(tried, Err(Error::TooMany(_))) {
+        let mut entry = Entry::refused(act, TOO_MANY).from(from);
+        // Looked up and noted alike, whether there is such an account or not: the time that it takes tells nothing.
+        entry.account = find(app, who).await?.map(|account| account.id);
+        let whose = match who {
+            Who::Named(_) => Whose::Stranger(from),
+            Who::Account(account) => Whose::Known(&account.id),
+        };
+        app.store.note_refusal(whose, entry).await;
+    }
+    Ok(tried?)
 }
 
 /// What came of a try.

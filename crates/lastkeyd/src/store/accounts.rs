@@ -47,6 +47,19 @@ pub fn check_name(name: &str) -> Result<String, Error> {
 }
 
 impl Store {
+    /// Returns whether there is an invitation that can be used.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn is_invited(&self, code_hash: Vec<u8>) -> Result<bool, Error> {
+        let known = sqlx::query("SELECT 1 FROM invitations WHERE code_hash = $1 AND expires >= $2")
+            .bind(code_hash)
+            .bind(now())
+            .fetch_optional(&self.readers)
+            .await?;
+        Ok(known.is_some())
+    }
+
     /// Returns the account with an ID.
     ///
     /// # Errors
@@ -121,7 +134,8 @@ pub async fn set_notices(
     Ok(())
 }
 
-/// Removes an account and all that is its own.
+/// Removes an account and all that is its own, but for the notices that wait: they are delivered all the same, so that
+/// nobody keeps an owner from being told by deleting the account.
 ///
 /// # Errors
 /// What the database says.
@@ -136,7 +150,6 @@ pub async fn remove(tx: &mut Tx, account: &str) -> Result<(), Error> {
         "DELETE FROM devices WHERE account_id = $1",
         "DELETE FROM recipients WHERE account_id = $1",
         "DELETE FROM recipients WHERE other_account_id = $1",
-        "DELETE FROM outbox WHERE account_id = $1",
         "DELETE FROM ceremonies WHERE account_id = $1",
         "DELETE FROM sessions WHERE account_id = $1",
         "DELETE FROM openers WHERE account_id = $1",
@@ -189,8 +202,11 @@ fn account(row: &AnyRow) -> Result<Account, Error> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
+    use std::collections::HashSet;
+
     use super::*;
     use crate::app::App;
+    use crate::store::outbox::{self, tests::tell_all};
     use crate::tests::app;
 
     #[tokio::test]
@@ -231,12 +247,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_of_a_removed_account_is_left() {
+    async fn nothing_of_a_removed_account_is_left_but_what_is_to_be_told() {
         let (_folder, App { store, .. }, id) = app().await;
+        tell_all(&store, &[&id]).await;
         store
             .write(move |tx| Box::pin(async move { remove(tx, &id).await.map(|()| ((), Vec::new())) }))
             .await
             .unwrap();
         assert!(!store.has_accounts().await.unwrap());
+        let told = outbox::take(&store, 1, HashSet::new()).await.unwrap();
+        assert_eq!(told[0].target, "a@example.org");
     }
 }

@@ -10,6 +10,7 @@ use sqlx::Row;
 
 use super::{Store, Tx, accounts, hex};
 use crate::error::Error;
+use crate::gate::network;
 
 /// After how long without a try all is forgotten, in seconds.
 const FORGOTTEN: i64 = 24 * 3600;
@@ -21,27 +22,29 @@ const LONGEST: i64 = 900;
 pub struct Bucket {
     name: String,
     free: i64,
+    /// Whether a right try makes up for all wrong ones, not only for itself.
+    forgiving: bool,
 }
 
 impl Bucket {
-    /// Tries of passwords on an account, by its name: it need not be there.
+    /// Tries to sign in with a password, by the account's name: it need not be there.
     #[must_use]
     pub fn account(name: &str) -> Self {
         let hash = Sha256::digest(accounts::fold(name));
-        Self { name: format!("account:{}", hex(&hash)), free: 5 }
+        Self { name: format!("account:{}", hex(&hash)), free: 5, forgiving: true }
     }
 
-    /// Tries from an address, whatever they are made on. Who has one address of IPv6 has 2^64 of them.
+    /// Tries of a password by who is signed in to an account, by its ID. Strangers who fail to sign in are in no way of
+    /// theirs.
+    #[must_use]
+    pub fn signed_in(account: &str) -> Self {
+        Self { name: format!("person:{account}"), free: 5, forgiving: true }
+    }
+
+    /// Tries from an address, whatever they are made on.
     #[must_use]
     pub fn address(address: IpAddr) -> Self {
-        let name = match address.to_canonical() {
-            IpAddr::V4(address) => format!("address:{address}"),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                format!("address:{a:x}:{b:x}:{c:x}:{d:x}::/64")
-            }
-        };
-        Self { name, free: 20 }
+        Self { name: format!("address:{}", network(address)), free: 20, forgiving: false }
     }
 }
 
@@ -100,13 +103,13 @@ async fn count(tx: &mut Tx, bucket: &Bucket, now: i64) -> Result<(), Error> {
     Ok(())
 }
 
-/// Takes back what a right try has counted: all on the account, this one on the address.
+/// Takes back what a right try has counted: all on the account or person, this one on the address.
 ///
 /// # Errors
 /// What the database says.
 pub async fn right(tx: &mut Tx, buckets: Vec<Bucket>) -> Result<(), Error> {
     for bucket in buckets {
-        let query = if bucket.name.starts_with("account:") {
+        let query = if bucket.forgiving {
             "DELETE FROM attempts WHERE bucket = $1"
         } else {
             "UPDATE attempts SET failures = failures - 1 WHERE bucket = $1 AND failures > 0"
@@ -162,6 +165,19 @@ mod tests {
             .await
             .unwrap();
         tries(&store, "ada", 1000).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn strangers_who_guess_do_not_keep_the_owner_from_showing_who_they_are() {
+        let (_folder, App { store, .. }, id) = app().await;
+        while tries(&store, "Ada", 1000).await.is_ok() {}
+        for _ in 0..5 {
+            store.try_once(vec![Bucket::signed_in(&id)], 1000).await.unwrap();
+        }
+        assert!(
+            store.try_once(vec![Bucket::signed_in(&id)], 1000).await.is_err(),
+            "who guesses there waits too"
+        );
     }
 
     #[test]

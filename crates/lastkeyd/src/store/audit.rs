@@ -169,17 +169,26 @@ pub async fn erase(tx: &mut Tx, account: &str) -> Result<(), Error> {
 }
 
 /// Makes the caller the only one who writes, and returns the tree's edge: `known`, unless somebody else has written.
-pub(super) async fn lock(tx: &mut Tx, place: &Place, known: Option<Edge>) -> Result<Edge, Error> {
+pub(super) async fn lock(tx: &mut Tx, place: &Place, log: &Log, known: Option<Edge>) -> Result<Edge, Error> {
     let select = if place.is_sqlite() {
-        "SELECT size FROM audit_head WHERE id = 1"
+        "SELECT size, checkpoint FROM audit_head WHERE id = 1"
     } else {
-        "SELECT size FROM audit_head WHERE id = 1 FOR UPDATE"
+        "SELECT size, checkpoint FROM audit_head WHERE id = 1 FOR UPDATE"
     };
-    let size = number(&sqlx::query(select).fetch_one(&mut *tx).await?, "size")?;
-    match known {
-        Some(edge) if edge.size() == size => Ok(edge),
-        _ => read_edge(tx, size).await,
+    let row = sqlx::query(select).fetch_one(&mut *tx).await?;
+    let (size, note) = (number(&row, "size")?, row.try_get::<Option<String>, _>("checkpoint")?);
+    match still(known, log, size, note.as_deref()) {
+        Some(edge) => Ok(edge),
+        None => read_edge(tx, size).await,
     }
+}
+
+/// Returns the edge that was known if it is still that of the log, which has `size` entries and the checkpoint `note`. The
+/// size alone does not say so: a database that lost its newest entries, as when another takes its place, grows again.
+pub(super) fn still(known: Option<Edge>, log: &Log, size: u64, note: Option<&str>) -> Option<Edge> {
+    known.filter(|edge| {
+        edge.size() == size && note.is_some_and(|note| *note == log.sign(edge.size(), edge.root()))
+    })
 }
 
 async fn read_edge(connection: &mut AnyConnection, size: u64) -> Result<Edge, Error> {

@@ -83,6 +83,7 @@ pub(super) async fn check(
         check_sqlite(connection, &mut report).await?;
     }
     check_records(connection, &mut report).await?;
+    check_for_lost_records(connection, &mut report).await?;
     check_log(connection, remembered, &mut report).await?;
     Ok(report)
 }
@@ -102,10 +103,14 @@ async fn check_sqlite(connection: &mut AnyConnection, report: &mut Report) -> Re
     Ok(())
 }
 
-/// Every record is what its ID says, and the log has an entry of it at the place that it names.
+/// Every record is what its ID says, its owner sees it, and the log has an entry of it at the place that it names.
 async fn check_records(connection: &mut AnyConnection, report: &mut Report) -> Result<(), Error> {
     let mut rows = sqlx::query(
-        "SELECT r.id, r.sealed, r.leaf, e.record_id, e.act FROM records r LEFT JOIN audit_entries e ON e.leaf = r.leaf",
+        "SELECT r.id, r.sealed, r.leaf, e.record_id, e.act, (
+             SELECT 1 FROM record_recipients p
+             WHERE p.leaf = r.leaf AND p.account_id = r.account_id
+                 AND (p.key_id = r.key_id OR (p.key_id IS NULL AND r.key_id IS NULL)) LIMIT 1) AS seen
+         FROM records r LEFT JOIN audit_entries e ON e.leaf = r.leaf",
     )
     .fetch(connection);
     while let Some(row) = rows.try_next().await? {
@@ -118,6 +123,24 @@ async fn check_records(connection: &mut AnyConnection, report: &mut Report) -> R
         if of.as_ref() != Some(&id) || !matches!(act.as_deref(), Some("record.add" | "record.reseal")) {
             report.find(|| format!("the audit log does not say where the record {} came from", hex(&id)));
         }
+        if row.try_get::<Option<i64>, _>("seen")?.is_none() {
+            report.find(|| format!("the record {} is in no list of its owner's", hex(&id)));
+        }
+    }
+    Ok(())
+}
+
+/// Every record that the log says was added is there. Those of an account that was deleted are not in the log any more.
+async fn check_for_lost_records(connection: &mut AnyConnection, report: &mut Report) -> Result<(), Error> {
+    let mut rows = sqlx::query(
+        "SELECT e.leaf, e.record_id FROM audit_entries e LEFT JOIN records r ON r.leaf = e.leaf AND r.id = e.record_id
+         WHERE e.act IN ('record.add', 'record.reseal') AND e.record_id IS NOT NULL AND r.leaf IS NULL ORDER BY e.leaf",
+    )
+    .fetch(connection);
+    while let Some(row) = rows.try_next().await? {
+        let (leaf, id): (i64, Vec<u8>) = (row.try_get("leaf")?, row.try_get("record_id")?);
+        report
+            .find(|| format!("the record {} is gone, which the log's entry {leaf} says was added", hex(&id)));
     }
     Ok(())
 }

@@ -57,15 +57,20 @@ pub async fn check_in(
     Ok(CheckedIn { missing, stale: stale.into_iter().collect() })
 }
 
-/// Returns those of the key IDs that an account has records of.
+/// Returns those of the recovery keys that an account has records of: of its own, for what others have sealed to it they
+/// may take back.
 pub(super) async fn keys_with_records(
     connection: &mut Tx,
     account: &str,
     key_ids: impl Iterator<Item = &String>,
 ) -> Result<BTreeSet<String>, Error> {
     let keys: Vec<_> = key_ids.collect::<BTreeSet<_>>().into_iter().collect();
-    let select = "SELECT DISTINCT p.key_id FROM (VALUES) AS said CROSS JOIN record_recipients p
-                  WHERE p.account_id = said.column1 AND p.key_id = said.column2";
+    // One record of each is looked for, however many there are. No join: PostgreSQL would plan it while there are none.
+    let select = "SELECT key_id FROM (SELECT column2 AS key_id, (
+                      SELECT p.leaf FROM record_recipients p CROSS JOIN records r
+                      WHERE p.account_id = said.column1 AND p.key_id = said.column2 AND r.leaf = p.leaf
+                          AND r.account_id = p.account_id AND r.kind = 'recovery-key' LIMIT 1) AS leaf
+                  FROM (VALUES) AS said) found WHERE leaf IS NOT NULL";
     let rows = select_by(connection, select, 2, &keys, |query, id| {
         query.bind(account.to_owned()).bind((*id).clone())
     });

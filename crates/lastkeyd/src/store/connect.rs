@@ -1,11 +1,15 @@
 //! Connections to the database, and its tables.
 
 use std::fs;
+use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::PgConnectOptions;
 use sqlx::{AnyConnection, AnyPool, Connection};
 
 use crate::error::Error;
@@ -36,7 +40,7 @@ impl Place {
             return Ok(Self::Sqlite(PathBuf::from(file)));
         }
         if url.starts_with("postgres:") || url.starts_with("postgresql:") {
-            return Ok(Self::Postgres(url.to_owned()));
+            return Ok(Self::Postgres(over_tls(url)?));
         }
         // What was typed may hold a password: it is not repeated.
         Err(Error::Invalid("a database is named sqlite:FILE or postgres://USER@HOST/NAME".to_owned()))
@@ -129,8 +133,9 @@ impl Place {
     }
 }
 
-/// A commit is on the disk when it returns; what was deleted is overwritten. What is committed is brought from the WAL
-/// into the file beside the work ([`super::uploads`]), and by a commit only when 64 MiB have come together.
+/// A commit is on the disk when it returns. What was deleted is overwritten in the file, once the WAL was brought there:
+/// that is done beside the work ([`super::uploads`]), all of it when there is a pause, and by a commit only when 64 MiB
+/// have come together.
 pub(super) const SQLITE_WRITER: &str =
     "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
     PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA secure_delete = ON;
@@ -146,6 +151,24 @@ pub(super) const POSTGRES_WRITER: &str = "SET application_name = 'lastkeyd'; SET
 const POSTGRES_READER: &str = "SET application_name = 'lastkeyd'; SET default_transaction_read_only = on;
     SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off; SET enable_hashjoin = off;
     SET enable_mergejoin = off; SET statement_timeout = '60s'";
+
+/// Asks for TLS, and for the server's own certificate, where a URL leaves open how a server that is elsewhere is reached:
+/// sqlx would take plain text from whoever answers.
+fn over_tls(url: &str) -> Result<String, Error> {
+    let options = PgConnectOptions::from_str(url)?;
+    let host = options.get_host().trim_start_matches('[').trim_end_matches(']');
+    let here = options.get_socket().is_some()
+        || host.starts_with('/')
+        || host == "localhost"
+        || host.parse().is_ok_and(|address: IpAddr| address.is_loopback());
+    let said =
+        url.contains("sslmode=") || url.contains("ssl-mode=") || std::env::var_os("PGSSLMODE").is_some();
+    if here || said {
+        return Ok(url.to_owned());
+    }
+    let sign = if url.contains('?') { '&' } else { '?' };
+    Ok(format!("{url}{sign}sslmode=verify-full"))
+}
 
 /// Escapes what means something in a URL.
 fn escaped(file: &str) -> String {
@@ -163,14 +186,71 @@ fn escaped(file: &str) -> String {
 
 /// Makes a file that only its owner reads, if there is none; takes it away from others if there is. The files that
 /// SQLite puts beside it get the same mode.
-pub(super) fn private_file(file: &Path) -> Result<(), Error> {
+///
+/// One that is there is not opened: to close it again would end all locks that this process has on the file, SQLite's
+/// too, and the next program that looks at the database would take its WAL away.
+fn private_file(file: &Path) -> Result<(), Error> {
     let mut options = fs::OpenOptions::new();
-    options.create(true).append(true);
+    options.create_new(true).write(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let made = options.open(file);
-    #[cfg(unix)]
-    let made =
-        made.and_then(|made| made.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600)));
-    made.map(drop).map_err(|error| Error::Invalid(format!("the database {}: {error}", file.display())))
+    let made = match options.open(file) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => for_its_owner(file),
+        made => made.map(drop),
+    };
+    made.map_err(|error| Error::Invalid(format!("the database {}: {error}", file.display())))
+}
+
+#[cfg(unix)]
+fn for_its_owner(file: &Path) -> io::Result<()> {
+    fs::set_permissions(file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn for_its_owner(_file: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn a_database_elsewhere_has_to_show_its_certificate() {
+        let url = |url| match Place::parse(url).unwrap() {
+            Place::Postgres(url) => url,
+            Place::Sqlite(file) => panic!("{}", file.display()),
+        };
+        for here in [
+            "postgres://a@localhost/b",
+            "postgres://a@127.0.0.1/b",
+            "postgres://a@[::1]:5433/b",
+            "postgres://a@localhost/b?host=/run/postgresql",
+            "postgres://a@db.example.org/b?sslmode=disable",
+        ] {
+            assert_eq!(url(here), here);
+        }
+        assert_eq!(url("postgres://a@db.example.org/b"), "postgres://a@db.example.org/b?sslmode=verify-full");
+        let more = "postgresql://a@db.example.org/b?application_name=c";
+        assert_eq!(url(more), format!("{more}&sslmode=verify-full"));
+        assert!(Place::parse("postgres://a@h/b?sslmode=perhaps").is_err());
+    }
+
+    /// Another connection that opens and closes the database takes the WAL away when it believes to be the last one.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_database_that_is_open_keeps_its_locks() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::Sqlite(folder.path().join("database"));
+        let writers = place.pool(false).await.unwrap();
+        place.migrate(&writers).await.unwrap();
+        let readers = place.pool(true).await.unwrap();
+        sqlx::query("SELECT size FROM audit_head").fetch_one(&readers).await.unwrap();
+        let file = fs::metadata(folder.path().join("database")).unwrap();
+        let inode = format!(":{} ", std::os::unix::fs::MetadataExt::ino(&file));
+        let locks = fs::read_to_string("/proc/locks").unwrap();
+        assert!(locks.lines().any(|lock| lock.contains(&inode)), "no lock is on the database:\n{locks}");
+    }
 }

@@ -1,30 +1,20 @@
-//! Devices, and the short codes by which a person lets one in.
+//! The devices of accounts.
 
 mod lately;
+mod logins;
 
-use sha2::{Digest, Sha256};
+use std::net::IpAddr;
+
 use sqlx::Row;
-use uuid::Uuid;
 
 use crate::audit::Entry;
 use crate::error::Error;
-use crate::store::{self, Nonce, Store, Tx, now};
+use crate::store::{self, Nonce, Store, Tx, now, outbox};
 
 pub(super) use self::lately::Lately;
-
-/// How long a short code lives, in seconds.
-pub const CODE_LIFETIME: i64 = 600;
-/// Letters that nobody takes for one another, and that make no words.
-const LETTERS: &[u8; 20] = b"BCDFGHJKLMNPQRSTVWXZ";
-/// How many letters a code has: 2.5 * 10^10 codes, of which a handful lives at a time.
-const LENGTH: usize = 8;
-/// How many devices may wait at once: more than any household has, or any helpdesk confirms in ten minutes.
-const WAITING_LIMIT: i64 = 1000;
-/// How many of them from one address, so that nobody takes all the places.
-const ADDRESS_LIMIT: i64 = 50;
-/// How often one of them may ask how it stands: twice a second. With the limits above it is bounded, by address too,
-/// how many nonces there are of those whom nobody has let in.
-const ASKING_LIMIT: i64 = 2 * CODE_LIFETIME;
+pub use self::logins::{
+    CODE_LIFETIME, Login, Waiting, ask, confirm, login, refuse, take_nonce, waiting, waiting_still,
+};
 
 /// A device of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,223 +35,39 @@ pub struct Device {
     pub revoked: Option<i64>,
 }
 
-/// A device that waits for a person.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    /// The login's ID.
-    pub id: String,
-    /// What the device calls itself.
-    pub name: String,
-    /// Where it asked from.
-    pub address: String,
-    /// When its code ends.
-    pub expires: i64,
+/// Who says what becomes of a device: an account, and from where, if that is known.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'b> {
+    account: &'b str,
+    address: Option<IpAddr>,
 }
 
-/// How a login stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
-    /// Nobody has said anything.
-    Waiting,
-    /// It is this device now.
-    Confirmed(Device),
-    /// The person said no.
-    Refused,
-}
-
-/// Takes a device's wish to be let in, and returns the login's ID and the code to show: `BCDF-GHJK`.
-///
-/// # Errors
-/// When too many wait, the key is a device's already, or the nonce was used before.
-pub async fn ask(
-    store: &Store,
-    name: &str,
-    public_key: [u8; 32],
-    address: &str,
-    nonce: Option<Nonce>,
-) -> Result<(String, String, i64), Error> {
-    let (id, code) = (Uuid::new_v4().to_string(), new_code()?);
-    let expires = now() + CODE_LIFETIME;
-    let (name, address, hash) = (name.to_owned(), address.to_owned(), code_hash(&code));
-    let row = (id.clone(), public_key.to_vec());
-    store
-        .write(move |tx| {
-            Box::pin(async move {
-                let (id, public_key) = row;
-                if let Some(nonce) = nonce {
-                    store::take_nonce(tx, &nonce).await?;
-                }
-                sqlx::query("DELETE FROM device_logins WHERE expires < $1")
-                    .bind(now())
-                    .execute(&mut *tx)
-                    .await?;
-                let waiting: i64 =
-                    sqlx::query_scalar("SELECT COUNT(*) FROM device_logins").fetch_one(&mut *tx).await?;
-                let from_there: i64 =
-                    sqlx::query_scalar("SELECT COUNT(*) FROM device_logins WHERE address = $1")
-                        .bind(address.clone())
-                        .fetch_one(&mut *tx)
-                        .await?;
-                if waiting >= WAITING_LIMIT || from_there >= ADDRESS_LIMIT {
-                    return Err(Error::TooMany(u64::try_from(CODE_LIFETIME).unwrap_or_default()));
-                }
-                let known: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM devices WHERE public_key = $1")
-                    .bind(public_key.clone())
-                    .fetch_one(&mut *tx)
-                    .await?;
-                if known > 0 {
-                    return Err(Error::Invalid("this key is a device's already: make a new one".to_owned()));
-                }
-                sqlx::query(
-                    "INSERT INTO device_logins (id, code_hash, name, public_key, address, expires) \
-                     VALUES ($1, $2, $3, $4, $5, $6)",
-                )
-                .bind(id)
-                .bind(hash)
-                .bind(name)
-                .bind(public_key)
-                .bind(address)
-                .bind(expires)
-                .execute(&mut *tx)
-                .await?;
-                Ok(((), Vec::new()))
-            })
-        })
-        .await?;
-    Ok((id, code, expires))
-}
-
-/// Spends the nonce of a device that waits, and asks how its login stands.
-///
-/// # Errors
-/// When it was used before, or the device asks too often.
-pub async fn take_nonce(store: &Store, login: String, nonce: Nonce) -> Result<(), Error> {
-    store
-        .write(move |tx| {
-            Box::pin(async move {
-                let asked =
-                    sqlx::query("UPDATE device_logins SET asked = asked + 1 WHERE id = $1 AND asked < $2")
-                        .bind(login)
-                        .bind(ASKING_LIMIT)
-                        .execute(&mut *tx)
-                        .await?;
-                if asked.rows_affected() == 0 {
-                    return Err(Error::TooMany(CODE_LIFETIME.unsigned_abs()));
-                }
-                store::take_nonce(tx, &nonce).await.map(|()| ((), Vec::new()))
-            })
-        })
-        .await
-}
-
-/// Returns how a login stands, for the device that holds `public_key`.
-///
-/// # Errors
-/// [`Error::NotFound`] when it is over, or another's.
-pub async fn login(store: &Store, id: &str, public_key: [u8; 32]) -> Result<Login, Error> {
-    let row = sqlx::query(
-        "SELECT device_id, refused FROM device_logins WHERE id = $1 AND public_key = $2 AND expires >= $3",
-    )
-    .bind(id)
-    .bind(public_key.to_vec())
-    .bind(now())
-    .fetch_optional(store.readers())
-    .await?
-    .ok_or(Error::NotFound)?;
-    if let Some(device) = row.try_get::<Option<String>, _>("device_id")? {
-        return Ok(Login::Confirmed(find(store, &device).await?));
+impl<'b, S: AsRef<str> + ?Sized> From<&'b S> for By<'b> {
+    fn from(account: &'b S) -> Self {
+        Self { account: account.as_ref(), address: None }
     }
-    Ok(match row.try_get::<Option<i64>, _>("refused")? {
-        Some(_) => Login::Refused,
-        None => Login::Waiting,
-    })
 }
 
-/// Returns the device that waits with this code, typed in any case, with or without its dash.
-///
-/// # Errors
-/// [`Error::NotFound`] when there is none.
-pub async fn waiting(store: &Store, code: &str) -> Result<Waiting, Error> {
-    let row = sqlx::query(
-        "SELECT id, name, address, expires FROM device_logins \
-         WHERE code_hash = $1 AND expires >= $2 AND device_id IS NULL AND refused IS NULL",
-    )
-    .bind(code_hash(code))
-    .bind(now())
-    .fetch_optional(store.readers())
-    .await?
-    .ok_or(Error::NotFound)?;
-    Ok(Waiting {
-        id: row.try_get("id")?,
-        name: row.try_get("name")?,
-        address: row.try_get("address")?,
-        expires: row.try_get("expires")?,
-    })
+impl<'b> From<(&'b str, IpAddr)> for By<'b> {
+    fn from((account, address): (&'b str, IpAddr)) -> Self {
+        Self { account, address: Some(address) }
+    }
 }
 
-/// Makes the device that waits a device of this account, and returns its ID.
-///
-/// # Errors
-/// [`Error::NotFound`] when it waits no more.
-pub async fn confirm(store: &Store, account: &str, login: &str) -> Result<String, Error> {
-    let (account, login) = (account.to_owned(), login.to_owned());
-    let id = Uuid::new_v4().to_string();
-    store
-        .write(move |tx| {
-            Box::pin(async move {
-                let taken = sqlx::query(
-                    "UPDATE device_logins SET device_id = $1 \
-                     WHERE id = $2 AND expires >= $3 AND device_id IS NULL AND refused IS NULL",
-                )
-                .bind(id.clone())
-                .bind(login.clone())
-                .bind(now())
-                .execute(&mut *tx)
-                .await?;
-                if taken.rows_affected() != 1 {
-                    return Err(Error::NotFound);
-                }
-                sqlx::query(
-                    "INSERT INTO devices (id, account_id, name, public_key, created) \
-                     SELECT $1, $2, name, public_key, $3 FROM device_logins WHERE id = $4",
-                )
-                .bind(id.clone())
-                .bind(account.clone())
-                .bind(now())
-                .bind(login)
-                .execute(&mut *tx)
-                .await?;
-                let entry = Entry::done("device.confirm").account(&account).device(&id);
-                Ok((id, vec![entry]))
-            })
-        })
-        .await
-}
+impl By<'_> {
+    /// Returns the entry that says so.
+    fn entry(&self, act: &'static str) -> Entry {
+        let entry = Entry::done(act).account(self.account);
+        match self.address {
+            Some(address) => entry.from(address),
+            None => entry,
+        }
+    }
 
-/// Says no to the device that waits.
-///
-/// # Errors
-/// [`Error::NotFound`] when it waits no more.
-pub async fn refuse(store: &Store, account: &str, login: &str) -> Result<(), Error> {
-    let (account, login) = (account.to_owned(), login.to_owned());
-    store
-        .write(move |tx| {
-            Box::pin(async move {
-                let refused = sqlx::query(
-                    "UPDATE device_logins SET refused = $1 \
-                     WHERE id = $2 AND expires >= $1 AND device_id IS NULL AND refused IS NULL",
-                )
-                .bind(now())
-                .bind(login)
-                .execute(&mut *tx)
-                .await?;
-                if refused.rows_affected() != 1 {
-                    return Err(Error::NotFound);
-                }
-                Ok(((), vec![Entry::done("device.refuse").account(&account)]))
-            })
-        })
-        .await
+    /// Says from where, to go behind what was done.
+    fn place(&self) -> String {
+        self.address.map(|address| format!(", from {address}")).unwrap_or_default()
+    }
 }
 
 /// Returns a device.
@@ -331,27 +137,34 @@ pub async fn list(store: &Store, account: &str) -> Result<Vec<Device>, Error> {
     rows.iter().map(device).collect()
 }
 
-/// Shuts a device out. What it has added stays.
+/// Shuts a device out, and tells the account's owner. What it has added stays.
 ///
 /// # Errors
 /// [`Error::NotFound`] when the account has no such device, or it was shut out before.
-pub async fn revoke(store: &Store, account: &str, id: &str) -> Result<(), Error> {
-    let (account, device) = (account.to_owned(), id.to_owned());
+pub async fn revoke<'b>(store: &Store, by: impl Into<By<'b>>, id: &str) -> Result<(), Error> {
+    let by = by.into();
+    let (account, device, entry, place) =
+        (by.account.to_owned(), id.to_owned(), by.entry("device.revoke"), by.place());
     let revoked = store
         .write(move |tx| {
             Box::pin(async move {
                 let revoked = sqlx::query(
-                    "UPDATE devices SET revoked = $1 WHERE id = $2 AND account_id = $3 AND revoked IS NULL",
+                    "UPDATE devices SET revoked = $1 WHERE id = $2 AND account_id = $3 AND revoked IS NULL \
+                     RETURNING name",
                 )
                 .bind(now())
                 .bind(device.clone())
                 .bind(account.clone())
-                .execute(&mut *tx)
+                .fetch_optional(&mut *tx)
                 .await?;
-                if revoked.rows_affected() != 1 {
-                    return Err(Error::NotFound);
-                }
-                Ok(((), vec![Entry::done("device.revoke").account(&account).device(&device)]))
+                let name: String = revoked.ok_or(Error::NotFound)?.try_get("name")?;
+                let subject = format!("A device was shut out: {name}");
+                let text = format!(
+                    "{name} can add no keys to your account any more{place}. The keys that it has added stay. If it was \
+                     not you, sign in, end all sessions and change your password."
+                );
+                outbox::tell(tx, &account, &subject, &text).await?;
+                Ok(((), vec![entry.device(&device).detail(name)]))
             })
         })
         .await;
@@ -374,30 +187,3 @@ fn device(row: &sqlx::any::AnyRow) -> Result<Device, Error> {
         revoked: row.try_get("revoked")?,
     })
 }
-
-fn new_code() -> Result<String, Error> {
-    let mut code = String::with_capacity(LENGTH + 1);
-    while code.len() < LENGTH + 1 {
-        let mut byte = [0];
-        getrandom::fill(&mut byte).map_err(|error| Error::Internal(error.to_string()))?;
-        // 240 is the largest multiple of 20 in a byte: what is above would make some letters more frequent.
-        if let Some(letter) =
-            (byte[0] < 240).then(|| LETTERS.get(usize::from(byte[0]) % LETTERS.len())).flatten()
-        {
-            code.push(char::from(*letter));
-            if code.len() == LENGTH / 2 {
-                code.push('-');
-            }
-        }
-    }
-    Ok(code)
-}
-
-fn code_hash(code: &str) -> Vec<u8> {
-    let letters: Vec<u8> =
-        code.bytes().filter(u8::is_ascii_alphanumeric).map(|byte| byte.to_ascii_uppercase()).collect();
-    Sha256::digest(letters).to_vec()
-}
-
-#[cfg(test)]
-mod tests;

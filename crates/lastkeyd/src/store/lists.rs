@@ -1,17 +1,19 @@
-//! What an account sees: its records, those that were sealed to it too, and its drives.
+//! What an account sees: its records, and those that were sealed to it.
+//!
+//! A key ID is what devices say it is. So whoever adds records of a key that is not theirs stands beside it, under their
+//! own name, and never in its place: the newest record counts of each key of each device of each account.
 
 use account::wire::RecordKind;
 use sqlx::any::AnyRow;
 use sqlx::{AssertSqlSafe, Row};
 
 use super::Store;
-use super::check_ins::keys_with_records;
 use super::records::kind_named;
 use super::sql::signed;
 use crate::error::Error;
 
 /// The most rows of one page.
-const PAGE: u32 = 200;
+pub(super) const PAGE: u32 = 200;
 
 /// A record in a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +44,16 @@ pub struct Listed {
     pub leaf: u64,
     /// Whether the drive still has it.
     pub protector: Protector,
+    /// When this key of this account was last shown to a person.
+    pub shown: Option<i64>,
+}
+
+impl Listed {
+    /// Returns when the key was shown, if the drive was not seen without it since: until then it counts as exposed.
+    #[must_use]
+    pub fn exposed(&self) -> Option<i64> {
+        self.shown.filter(|_| !matches!(self.protector, Protector::Gone(_)))
+    }
 }
 
 /// Whether a drive still has the protector that a record is of.
@@ -55,10 +67,10 @@ pub enum Protector {
     Gone(i64),
 }
 
-/// A page of records, one for each key, by key ID.
+/// A page of records, one for each key of each device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The newest record of each key.
+    /// The newest record of each.
     pub records: Vec<Listed>,
     /// What to ask for the next page with, if there is one.
     pub next: Option<String>,
@@ -73,50 +85,59 @@ pub struct Stored {
     pub sealed: Vec<u8>,
 }
 
-/// A drive that has checked in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Drive {
-    /// The device that it is on.
-    pub device_id: String,
-    /// That device's name.
-    pub device: String,
-    /// The volume.
-    pub volume: String,
-    /// The drive in words.
-    pub drive: String,
-    /// `on`, `suspended`, `encrypting`, `decrypting`.
-    pub protection: String,
-    /// When it checked in.
-    pub at: i64,
-    /// Its recovery keys.
-    pub keys: Vec<DriveKey>,
-}
-
-/// A recovery key of a drive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DriveKey {
-    /// The key ID.
-    pub key_id: String,
-    /// Whether there is a record of it.
-    pub kept: bool,
-}
-
-/// What a list says of a record, and what its volume's last check-in said: when, and its key IDs. A drive may have been on
-/// several devices. SQLite looks things up in the order of a CROSS JOIN.
+/// What a list says of a record; what its volume's last check-in said, when and which key IDs, by a device that is not shut
+/// out (a drive may have been on several); and when its key was last shown. SQLite looks things up in the order of a CROSS
+/// JOIN, and uses the index of acts on records only for what repeats the index's own condition.
 const COLUMNS: &str =
     "r.id, r.account_id, r.device_id, r.kind, r.volume_id, r.key_id, r.drive, r.proven, r.uploaded,
     r.leaf, a.name AS account, d.name AS device, (
         SELECT CAST(c.at AS TEXT) || ' ' || c.key_ids FROM check_ins c CROSS JOIN devices o
         WHERE c.volume_id = r.volume_id AND o.id = c.device_id AND o.account_id = r.account_id
-        ORDER BY c.at DESC LIMIT 1) AS said";
+            AND o.revoked IS NULL
+        ORDER BY c.at DESC LIMIT 1) AS said, (
+        SELECT MAX((SELECT MAX(e.at) FROM audit_entries e WHERE e.record_id = s.id AND e.act = 'key.reveal'
+            AND e.act NOT IN ('record.add', 'record.reseal') AND e.body LIKE '%\"outcome\":\"done\"%'))
+        FROM record_recipients q CROSS JOIN records s
+        WHERE q.account_id = p.account_id AND q.key_id = p.key_id AND s.leaf = q.leaf
+            AND s.account_id = r.account_id) AS shown";
 /// Who may not see a record gets no row.
-const TABLES: &str =
-    "record_recipients p JOIN records r ON r.leaf = p.leaf JOIN accounts a ON a.id = r.account_id
-    LEFT JOIN devices d ON d.id = r.device_id";
+const TABLES: &str = "record_recipients p CROSS JOIN records r";
+const NAMES: &str = "JOIN accounts a ON a.id = r.account_id LEFT JOIN devices d ON d.id = r.device_id";
+/// What others have sealed to the account comes after its own.
+const OTHERS: &str = "CASE WHEN r.account_id = p.account_id THEN 0 ELSE 1 END";
+
+/// A row of a list, by which the next page begins.
+struct Mark {
+    others: i64,
+    key_id: String,
+    account: String,
+    device: String,
+}
+
+impl Mark {
+    /// Before all rows.
+    fn none() -> Self {
+        Self { others: -1, key_id: String::new(), account: String::new(), device: String::new() }
+    }
+
+    /// Reads what [`Mark::of`] has written; whatever else it is, the list begins anew.
+    fn read(text: &str) -> Option<Self> {
+        let mut parts = text.split(' ').map(str::to_owned);
+        let others = parts.next()?.parse().ok()?;
+        Some(Self { others, key_id: parts.next()?, account: parts.next()?, device: parts.next()? })
+    }
+
+    fn of(account: &str, record: &Listed) -> Option<String> {
+        let Listed { key_id, account_id, device_id, .. } = record;
+        let others = i64::from(account_id != account);
+        Some(format!("{others} {} {account_id} {device_id}", key_id.as_ref()?))
+    }
+}
 
 impl Store {
-    /// Returns a page of what an account can open, the newest record of each key. `prefix` are at least 8 hex digits
-    /// that the key ID begins with, or nothing; `after` is what the page before said.
+    /// Returns a page of the keys that an account can open, the newest record of each key of each device. `prefix` are at
+    /// least 8 hex digits that the key ID begins with, or nothing; `after` is what the page before said. They come by
+    /// key ID. Who looks for one sees all of their own first: nobody else can put theirs before them.
     ///
     /// # Errors
     /// When the prefix is none, or what the database says.
@@ -127,52 +148,110 @@ impl Store {
         after: Option<&str>,
         limit: u32,
     ) -> Result<Page, Error> {
-        let prefix = prefix.map(key_id_prefix).transpose()?.unwrap_or_default();
+        let prefix = prefix.map(key_id_prefix).transpose()?;
+        let after = after.and_then(Mark::read).unwrap_or_else(Mark::none);
         let limit = limit.clamp(1, PAGE);
+        let (order, then) = match prefix {
+            Some(_) => (format!("{OTHERS}, p.key_id, r.account_id, r.device_id"), "$4, $5, $6, $7"),
+            None => (format!("p.key_id, {OTHERS}, r.account_id, r.device_id"), "$5, $4, $6, $7"),
+        };
+        let first = prefix.clone().unwrap_or_else(|| after.key_id.clone());
         let mut connection = self.often.get().await?;
-        // What key IDs are written with comes after a space and before G.
-        let first = after.map_or(prefix.clone(), |after| prefix.clone().max(format!("{after} ")));
-        // SQLite looks things up in the order of a CROSS JOIN: first the page, then the records that are on it. Were the
-        // limit bound, it would plan anew each time, because another limit may want another plan.
+        // First the page, then the records that are on it. Were the limit bound, SQLite would plan anew each time, because
+        // another limit may want another plan.
         let rows = sqlx::query(AssertSqlSafe(format!(
             "SELECT {COLUMNS} FROM (
-                 SELECT key_id, MAX(leaf) AS leaf FROM record_recipients
-                 WHERE account_id = $1 AND key_id >= $2 AND key_id < $3
-                 GROUP BY key_id ORDER BY key_id LIMIT {limit}
-             ) newest CROSS JOIN {TABLES}
-             WHERE p.account_id = $1 AND p.key_id = newest.key_id AND p.leaf = newest.leaf ORDER BY newest.key_id"
+                 SELECT p.leaf, p.key_id FROM {TABLES}
+                 WHERE p.account_id = $1 AND p.key_id >= $2 AND p.key_id < $3 AND r.leaf = p.leaf
+                     AND ({order}) > ({then}) AND p.leaf = (
+                         SELECT q.leaf FROM record_recipients q CROSS JOIN records s
+                         WHERE q.account_id = p.account_id AND q.key_id = p.key_id AND s.leaf = q.leaf
+                             AND s.account_id = r.account_id AND s.device_id = r.device_id
+                         ORDER BY q.leaf DESC LIMIT 1)
+                 ORDER BY {order} LIMIT {limit}
+             ) newest CROSS JOIN {TABLES} {NAMES}
+             WHERE p.account_id = $1 AND p.key_id = newest.key_id AND p.leaf = newest.leaf AND r.leaf = p.leaf
+             ORDER BY {order}"
         )))
         .bind(account)
         .bind(first)
-        .bind(format!("{prefix}G"))
+        // What key IDs are written with comes before G.
+        .bind(format!("{}G", prefix.unwrap_or_default()))
+        .bind(after.others)
+        .bind(after.key_id)
+        .bind(after.account)
+        .bind(after.device)
         .fetch_all(&mut *connection)
         .await?;
         connection.done();
         let records = rows.iter().map(listed).collect::<Result<Vec<_>, _>>()?;
         let full = records.len() == limit as usize;
-        let next = records.last().filter(|_| full).and_then(|record| record.key_id.clone());
+        let next = records.last().filter(|_| full).and_then(|record| Mark::of(account, record));
         Ok(Page { records, next })
     }
 
-    /// Returns all records of one key that an account can open, the newest first: those before the leaf `before`.
+    /// Returns the records that an account can open of the same key, or of the same drive's metadata, from the same device
+    /// as another, the newest first: those before the leaf `before`.
     ///
     /// # Errors
     /// What the database says.
     pub async fn versions(
         &self,
         account: &str,
-        key_id: &str,
+        of: &Listed,
         before: Option<u64>,
         limit: u32,
     ) -> Result<Vec<Listed>, Error> {
+        let before = signed(before.unwrap_or(i64::MAX.unsigned_abs()))?;
+        self.like(account, of, of.key_id.as_deref(), ("<", before, "DESC"), limit).await
+    }
+
+    /// Returns the first of all [`Store::versions`]: whatever a device has added since, it is there.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn first_version(&self, account: &str, of: &Listed) -> Result<Option<Listed>, Error> {
+        Ok(self.like(account, of, of.key_id.as_deref(), (">=", 0, "ASC"), 1).await?.pop())
+    }
+
+    /// Returns the newest snapshot of the metadata that came with a record: of its volume, from its device.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn snapshot(&self, account: &str, of: &Listed) -> Result<Option<Listed>, Error> {
+        Ok(self.like(account, of, None, ("<", i64::MAX, "DESC"), 1).await?.pop())
+    }
+
+    /// Returns records of a device: those of a key, or the snapshots of the same volume as `of` is of.
+    async fn like(
+        &self,
+        account: &str,
+        of: &Listed,
+        key_id: Option<&str>,
+        (than, leaf, order): (&str, i64, &str),
+        limit: u32,
+    ) -> Result<Vec<Listed>, Error> {
+        let (tables, which, what) = match key_id {
+            Some(key_id) => (TABLES, "p.key_id = $2", key_id),
+            // An account may have snapshots by the thousand, a volume has few.
+            None => (
+                "records r CROSS JOIN record_recipients p",
+                "r.volume_id = $2 AND r.kind = 'snapshot'",
+                of.volume.as_str(),
+            ),
+        };
         let mut connection = self.readers.acquire().await?;
         let rows = sqlx::query(AssertSqlSafe(format!(
-            "SELECT {COLUMNS} FROM {TABLES} WHERE p.account_id = $1 AND p.key_id = $2 AND p.leaf < $3
-             ORDER BY p.leaf DESC LIMIT $4"
+            "SELECT {COLUMNS} FROM {tables} {NAMES}
+             WHERE p.account_id = $1 AND {which} AND p.leaf {than} $3 AND r.leaf = p.leaf
+                 AND r.account_id = $4 AND r.device_id = $5
+             ORDER BY r.leaf {order} LIMIT $6"
         )))
         .bind(account)
-        .bind(key_id)
-        .bind(signed(before.unwrap_or(i64::MAX.unsigned_abs()))?)
+        .bind(what)
+        .bind(leaf)
+        .bind(&of.account_id)
+        .bind(&of.device_id)
         .bind(i64::from(limit.min(PAGE)))
         .fetch_all(&mut *connection)
         .await?;
@@ -184,75 +263,18 @@ impl Store {
     /// # Errors
     /// When there is none, or not for this account: both in the same way. What the database says.
     pub async fn record(&self, account: &str, id: &[u8]) -> Result<Stored, Error> {
-        let query = format!("SELECT {COLUMNS}, r.sealed FROM {TABLES} WHERE p.account_id = $1 AND r.id = $2");
-        self.stored(sqlx::query(AssertSqlSafe(query)).bind(account).bind(id.to_vec())).await
-    }
-
-    /// Returns the newest snapshot of a volume that an account can open.
-    ///
-    /// # Errors
-    /// As [`Store::record`].
-    pub async fn snapshot(&self, account: &str, volume: &str) -> Result<Stored, Error> {
-        let query = format!(
-            "SELECT {COLUMNS}, r.sealed FROM {TABLES}
-             WHERE p.account_id = $1 AND p.key_id IS NULL AND r.kind = 'snapshot' AND r.volume_id = $2
-             ORDER BY p.leaf DESC LIMIT 1"
-        );
-        self.stored(sqlx::query(AssertSqlSafe(query)).bind(account).bind(volume)).await
-    }
-
-    async fn stored(&self, query: super::sql::Query<'_>) -> Result<Stored, Error> {
         let mut connection = self.readers.acquire().await?;
-        let row = query.fetch_optional(&mut *connection).await?.ok_or(Error::NotFound)?;
+        let row = sqlx::query(AssertSqlSafe(format!(
+            "SELECT {COLUMNS}, r.sealed FROM records r CROSS JOIN record_recipients p {NAMES}
+             WHERE p.account_id = $1 AND r.id = $2 AND p.leaf = r.leaf"
+        )))
+        .bind(account)
+        .bind(id.to_vec())
+        .fetch_optional(&mut *connection)
+        .await?
+        .ok_or(Error::NotFound)?;
         Ok(Stored { listed: listed(&row)?, sealed: row.try_get("sealed")? })
     }
-
-    /// Returns a page of the drives that an account's devices have told of: those after the device and volume
-    /// `after`. One whose keys are not kept is on it too.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn drives(
-        &self,
-        account: &str,
-        after: Option<(&str, &str)>,
-        limit: u32,
-    ) -> Result<Vec<Drive>, Error> {
-        let (device, volume) = after.unwrap_or_default();
-        let mut connection = self.readers.acquire().await?;
-        let rows = sqlx::query(
-            "SELECT c.device_id, d.name AS device, c.volume_id, c.drive, c.protection, c.key_ids, c.at
-             FROM check_ins c JOIN devices d ON d.id = c.device_id
-             WHERE d.account_id = $1 AND d.revoked IS NULL
-                 AND (c.device_id > $2 OR (c.device_id = $2 AND c.volume_id > $3))
-             ORDER BY c.device_id, c.volume_id LIMIT $4",
-        )
-        .bind(account)
-        .bind(device)
-        .bind(volume)
-        .bind(i64::from(limit.min(PAGE)))
-        .fetch_all(&mut *connection)
-        .await?;
-        let key_ids = rows.iter().map(key_ids).collect::<Result<Vec<_>, _>>()?;
-        let kept = keys_with_records(&mut connection, account, key_ids.iter().flatten()).await?;
-        let drive = |(row, key_ids): (&AnyRow, Vec<String>)| {
-            let key = |key_id: String| DriveKey { kept: kept.contains(&key_id), key_id };
-            Ok(Drive {
-                device_id: row.try_get("device_id")?,
-                device: row.try_get("device")?,
-                volume: row.try_get("volume_id")?,
-                drive: row.try_get("drive")?,
-                protection: row.try_get("protection")?,
-                at: row.try_get("at")?,
-                keys: key_ids.into_iter().map(key).collect(),
-            })
-        };
-        rows.iter().zip(key_ids).map(drive).collect()
-    }
-}
-
-fn key_ids(row: &AnyRow) -> Result<Vec<String>, Error> {
-    Ok(row.try_get::<String, _>("key_ids")?.split_whitespace().map(str::to_owned).collect())
 }
 
 fn listed(row: &AnyRow) -> Result<Listed, Error> {
@@ -282,6 +304,7 @@ fn listed(row: &AnyRow) -> Result<Listed, Error> {
         uploaded,
         leaf: super::sql::number(row, "leaf")?,
         protector,
+        shown: row.try_get("shown")?,
     })
 }
 

@@ -1,12 +1,13 @@
 //! The key that the audit log's checkpoints are signed with.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::Path;
 
 use tlog::{Checkpoint, NoteSigner, NoteVerifier};
 use zeroize::Zeroizing;
 
+use super::private;
 use crate::error::Error;
 
 /// Who signs the audit log.
@@ -43,24 +44,12 @@ impl Log {
                 let mut secret = Zeroizing::new([0; 32]);
                 getrandom::fill(&mut *secret).map_err(|why| Error::Internal(why.to_string()))?;
                 let log = Self::new(origin, &secret)?;
-                log.save(file).map_err(|why| named(&why))?;
+                let line = Zeroizing::new(format!("{}\n", log.signer.secret_text().as_str()));
+                private::write(file, line.as_bytes()).map_err(|why| named(&why))?;
                 Ok(log)
             }
             Err(error) => Err(named(&error)),
         }
-    }
-
-    fn save(&self, file: &Path) -> io::Result<()> {
-        let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        // Only its owner reads it, from the first byte.
-        let mut beside = tempfile::NamedTempFile::new_in(folder)?;
-        beside.write_all(self.signer.secret_text().as_bytes())?;
-        beside.write_all(b"\n")?;
-        beside.as_file().sync_all()?;
-        beside.persist_noclobber(file)?;
-        #[cfg(unix)]
-        fs::File::open(folder)?.sync_all()?;
-        Ok(())
     }
 
     /// Returns what others check its checkpoints with.

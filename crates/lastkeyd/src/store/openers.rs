@@ -104,7 +104,7 @@ pub async fn add(tx: &mut Tx, opener: Opener) -> Result<(), Error> {
     Ok(())
 }
 
-/// Removes one of an account's openers.
+/// Removes one of an account's openers, and ends the sessions that it began: whoever has it is out.
 ///
 /// # Errors
 /// [`Error::NotFound`] when there is none, or it is another account's.
@@ -114,7 +114,15 @@ pub async fn remove(tx: &mut Tx, account: &str, id: &str) -> Result<(), Error> {
         .bind(account)
         .execute(&mut *tx)
         .await?;
-    if removed.rows_affected() == 1 { Ok(()) } else { Err(Error::NotFound) }
+    if removed.rows_affected() != 1 {
+        return Err(Error::NotFound);
+    }
+    sqlx::query("DELETE FROM sessions WHERE account_id = $1 AND opener_id = $2")
+        .bind(account)
+        .bind(id)
+        .execute(&mut *tx)
+        .await?;
+    Ok(())
 }
 
 /// Removes all of an account's openers of a kind.
@@ -196,4 +204,58 @@ fn opener(row: &AnyRow) -> Result<Opener, Error> {
         created: row.try_get("created")?,
         used: row.try_get("used")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::app::App;
+    use crate::store::sessions::{self, Session};
+    use crate::tests::app;
+
+    fn passkey(account: &str, id: &str) -> Opener {
+        Opener {
+            id: id.to_owned(),
+            account: account.to_owned(),
+            kind: Kind::Passkey,
+            name: id.to_owned(),
+            salt: Vec::new(),
+            wrapped: None,
+            totp: None,
+            passkey: Some((id.into(), "{}".to_owned())),
+            created: 1000,
+            used: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn the_sessions_of_a_passkey_end_with_it_and_others_go_on() {
+        let (_folder, App { store, .. }, account) = app().await;
+        let id = account.clone();
+        let made = store.write(move |tx| {
+            Box::pin(async move {
+                for (opener, byte) in [("lost", 1), ("lost", 2), ("kept", 3)] {
+                    if byte != 2 {
+                        add(tx, passkey(&id, opener)).await?;
+                    }
+                    let session = Session {
+                        hash: vec![byte; 32],
+                        account: id.clone(),
+                        opener: opener.to_owned(),
+                        agent: String::new(),
+                        created: 1000,
+                        used: 1000,
+                    };
+                    sessions::begin(tx, session).await?;
+                }
+                assert!(matches!(remove(tx, "another", "lost").await, Err(Error::NotFound)));
+                remove(tx, &id, "lost").await.map(|()| ((), Vec::new()))
+            })
+        });
+        made.await.unwrap();
+        let left = store.sessions(&account, 1001).await.unwrap();
+        assert_eq!(left.iter().map(|session| session.opener.as_str()).collect::<Vec<_>>(), ["kept"]);
+    }
 }

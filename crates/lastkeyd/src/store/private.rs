@@ -47,5 +47,12 @@ fn put(path: &Path, bytes: &[u8], name: impl FnOnce(&Path) -> io::Result<()>) ->
         name(&part)
     });
     let _ = fs::remove_file(&part);
-    written
+    written?;
+    // Its name too must last.
+    #[cfg(unix)]
+    if let Some(folder) = path.parent() {
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        fs::File::open(folder)?.sync_all()?;
+    }
+    Ok(())
 }

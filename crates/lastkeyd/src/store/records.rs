@@ -194,19 +194,10 @@ fn receipt(kept: &Kept, inclusion: Inclusion) -> Receipt {
     }
 }
 
-/// Returns what the database calls a kind.
-pub(super) fn kind_name(kind: RecordKind) -> &'static str {
-    match kind {
-        RecordKind::RecoveryKey => "recovery-key",
-        RecordKind::ExternalKey => "external-key",
-        RecordKind::Snapshot => "snapshot",
-    }
-}
-
-/// Returns the kind that the database calls so.
+/// Returns the kind that the database calls so, as it is called on the wire.
 pub(super) fn kind_named(name: &str) -> Result<RecordKind, Error> {
     [RecordKind::RecoveryKey, RecordKind::ExternalKey, RecordKind::Snapshot]
         .into_iter()
-        .find(|&kind| kind_name(kind) == name)
+        .find(|kind| kind.name() == name)
         .ok_or_else(|| Error::Internal(format!("a record in the database is of the kind {name}")))
 }

@@ -20,7 +20,7 @@ use super::audit::Head;
 use super::connect::Place;
 use super::devices::shut_out;
 use super::log::Log;
-use super::records::{Nonce, Upload, kind_name, replay};
+use super::records::{Nonce, Upload, replay};
 use super::sql::signed;
 use crate::audit::Entry;
 use crate::error::Error;
@@ -180,7 +180,7 @@ impl Facts {
 }
 
 fn particulars_of(upload: &Upload) -> Particulars {
-    let kind = kind_name(upload.kind).to_owned();
+    let kind = upload.kind.name().to_owned();
     (upload.account.clone(), kind, upload.volume.clone(), upload.key_id.clone())
 }
 
@@ -253,6 +253,15 @@ impl Adder {
         match &mut self.0 {
             Database::Sqlite(sqlite) => sqlite.add(log, known, uploads, some).await,
             Database::Postgres(postgres) => postgres.add(log, known, &uploads[some]).await,
+        }
+    }
+
+    /// Does what is best done while nothing else is asked. `false` when it is not done yet.
+    pub(super) async fn tidy(&mut self) -> bool {
+        match &mut self.0 {
+            Database::Sqlite(sqlite) => sqlite.tidy().await,
+            // It has somebody for that.
+            Database::Postgres(_) => true,
         }
     }
 

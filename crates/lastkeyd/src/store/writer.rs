@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::{AnyConnection, AnyPool, Connection};
 use tlog::Edge;
@@ -21,6 +22,8 @@ use crate::error::Error;
 
 /// The most jobs that wait, and that go into one transaction.
 pub(super) const BATCH: usize = 128;
+/// After how long without a job it is time to tidy up.
+const PAUSE: Duration = Duration::from_secs(1);
 /// How often nonces that have expired are deleted, in seconds.
 const PRUNE: i64 = 60;
 
@@ -117,7 +120,24 @@ impl Writer {
     pub(super) async fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         let mut waiting = Vec::with_capacity(BATCH);
         let mut closing = Vec::new();
-        while jobs.recv_many(&mut waiting, BATCH).await > 0 {
+        let mut tidy = true;
+        loop {
+            let next = jobs.recv_many(&mut waiting, BATCH);
+            let count = if tidy {
+                next.await
+            } else {
+                match timeout(PAUSE, next).await {
+                    Ok(count) => count,
+                    Err(_) => {
+                        tidy = self.adder.tidy().await;
+                        continue;
+                    }
+                }
+            };
+            if count == 0 {
+                break;
+            }
+            tidy = false;
             let mut changes = Vec::new();
             let (mut uploads, mut callers) = (Vec::new(), Vec::new());
             for job in waiting.drain(..) {
@@ -211,7 +231,7 @@ async fn transaction(
     changes: &mut [Box<dyn Pending>],
 ) -> Result<Edge, Error> {
     let mut tx = connection.begin_with(place.begin()).await?;
-    let edge = audit::lock(&mut tx, place, known).await?;
+    let edge = audit::lock(&mut tx, place, log, known).await?;
     if prune {
         sqlx::query("DELETE FROM nonces WHERE expires < $1").bind(now()).execute(&mut *tx).await?;
     }

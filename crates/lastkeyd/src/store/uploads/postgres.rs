@@ -15,10 +15,9 @@ use crate::store::audit::{self, Growth, node};
 use crate::store::connect::{PATIENCE, POSTGRES_WRITER};
 use crate::store::log::Log;
 use crate::store::now;
-use crate::store::records::kind_name;
 
 /// Whoever has the head's row is the only one who writes.
-const BEGIN: &str = "BEGIN; SELECT size FROM audit_head WHERE id = 1 FOR UPDATE";
+const BEGIN: &str = "BEGIN; SELECT size, checkpoint FROM audit_head WHERE id = 1 FOR UPDATE";
 
 /// Who adds records to PostgreSQL.
 pub(super) struct Postgres {
@@ -41,9 +40,9 @@ impl Postgres {
         known: Option<Edge>,
         uploads: &[Hashed],
     ) -> Result<Done, Failed> {
-        let (mut connection, size) = self.begin().await?;
+        let (mut connection, head) = self.begin().await?;
         let done =
-            timeout(LIMIT, add(&mut connection, log, size, known, uploads)).await.unwrap_or_else(|_| {
+            timeout(LIMIT, add(&mut connection, log, head, known, uploads)).await.unwrap_or_else(|_| {
                 let why = format!("the database did not answer for {} seconds", LIMIT.as_secs());
                 Err(Failed::Uncertain(Error::Internal(why)))
             })?;
@@ -51,18 +50,18 @@ impl Postgres {
         Ok(done)
     }
 
-    /// Begins a transaction, and returns the size that the log has. A connection whose server is gone is found out before
-    /// anything was done on it.
-    async fn begin(&mut self) -> Result<(PgConnection, u64), Error> {
+    /// Begins a transaction, and returns the log's size and checkpoint. A connection whose server is gone is found out
+    /// before anything was done on it.
+    async fn begin(&mut self) -> Result<(PgConnection, (u64, Option<String>)), Error> {
         if let Some(mut connection) = self.connection.take()
-            && let Ok(Ok(size)) = timeout(LIMIT, lock(&mut connection)).await
+            && let Ok(Ok(head)) = timeout(LIMIT, lock(&mut connection)).await
         {
             // What was planned while the tables were small or empty may read the whole of them.
-            if size / 2 >= self.planned {
+            if head.0 / 2 >= self.planned {
                 connection.execute("DISCARD PLANS").await?;
-                self.planned = size;
+                self.planned = head.0;
             }
-            return Ok((connection, size));
+            return Ok((connection, head));
         }
         let open = async {
             let mut connection = self.options.connect().await?;
@@ -70,8 +69,9 @@ impl Postgres {
             Ok::<_, sqlx::Error>(connection)
         };
         let mut connection = timeout(PATIENCE, open).await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        self.planned = lock(&mut connection).await?;
-        Ok((connection, self.planned))
+        let head = lock(&mut connection).await?;
+        self.planned = head.0;
+        Ok((connection, head))
     }
 
     pub(super) async fn close(self) {
@@ -82,23 +82,26 @@ impl Postgres {
     }
 }
 
-async fn lock(connection: &mut PgConnection) -> Result<u64, Error> {
+async fn lock(connection: &mut PgConnection) -> Result<(u64, Option<String>), Error> {
     let rows = connection.fetch_all(BEGIN).await?;
-    let size: i64 = rows.first().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
-    u64::try_from(size).map_err(|_| Error::Internal(format!("the log's size is {size} in the database")))
+    let row = rows.first().ok_or(sqlx::Error::RowNotFound)?;
+    let size: i64 = row.try_get(0)?;
+    let size = u64::try_from(size)
+        .map_err(|_| Error::Internal(format!("the log's size is {size} in the database")))?;
+    Ok((size, row.try_get(1)?))
 }
 
 /// Adds uploads in the transaction that was begun, and commits it.
 async fn add(
     tx: &mut PgConnection,
     log: &Log,
-    size: u64,
+    (size, note): (u64, Option<String>),
     known: Option<Edge>,
     uploads: &[Hashed],
 ) -> Result<Done, Failed> {
-    let edge = match known {
-        Some(edge) if edge.size() == size => edge,
-        _ => read_edge(tx, size).await?,
+    let edge = match audit::still(known, log, size, note.as_deref()) {
+        Some(edge) => edge,
+        None => read_edge(tx, size).await?,
     };
     let mut facts = facts(tx, uploads).await?;
     let (outcomes, new) = facts.judge(uploads, edge.size())?;
@@ -240,7 +243,7 @@ async fn insert(
     .bind(new.iter().map(|(hashed, _)| hashed.id.as_slice()).collect::<Vec<_>>())
     .bind(uploads().map(|upload| upload.account.as_str()).collect::<Vec<_>>())
     .bind(uploads().map(|upload| upload.nonce.device.as_str()).collect::<Vec<_>>())
-    .bind(uploads().map(|upload| kind_name(upload.kind)).collect::<Vec<_>>())
+    .bind(uploads().map(|upload| upload.kind.name()).collect::<Vec<_>>())
     .bind(uploads().map(|upload| upload.volume.as_str()).collect::<Vec<_>>())
     .bind(uploads().map(|upload| upload.key_id.as_deref()).collect::<Vec<_>>())
     .bind(uploads().map(|upload| upload.drive.as_str()).collect::<Vec<_>>())

@@ -16,7 +16,7 @@ use crate::store::audit::{self, Growth, node};
 use crate::store::connect::SQLITE_WRITER;
 use crate::store::log::Log;
 use crate::store::now;
-use crate::store::records::{Nonce, kind_name};
+use crate::store::records::Nonce;
 
 /// How many statements are kept prepared: all that are here.
 const STATEMENTS: usize = 32;
@@ -60,6 +60,24 @@ impl Sqlite {
         Ok(done)
     }
 
+    /// Brings all over that is in the WAL, and empties it. `false` while somebody still reads there, or when it failed.
+    pub(super) async fn tidy(&mut self) -> bool {
+        let (file, kept) = (self.wal.file().to_owned(), self.connection.take());
+        let work = spawn_blocking(move || {
+            let connection = match kept {
+                Some(connection) => connection,
+                None => Box::new(open(&file)?),
+            };
+            Ok::<_, Error>((wal::empty(&connection), connection))
+        });
+        let (emptied, connection) = match work.await {
+            Ok(Ok((emptied, connection))) => (emptied, Some(connection)),
+            Ok(Err(_)) | Err(_) => (false, None),
+        };
+        self.connection = connection;
+        emptied
+    }
+
     pub(super) async fn close(self) {
         self.wal.close().await;
     }
@@ -79,10 +97,12 @@ fn add(
     uploads: &[Hashed],
 ) -> Result<Done, Failed> {
     let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let size = tx.prepare_cached("SELECT size FROM audit_head WHERE id = 1")?.query_row([], |row| row.get(0));
-    let edge = match (known, size?) {
-        (Some(edge), size) if edge.size() == size => edge,
-        (_, size) => read_edge(&tx, size)?,
+    let mut head = tx.prepare_cached("SELECT size, checkpoint FROM audit_head WHERE id = 1")?;
+    let (size, note): (u64, Option<String>) = head.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    drop(head);
+    let edge = match audit::still(known, log, size, note.as_deref()) {
+        Some(edge) => edge,
+        None => read_edge(&tx, size)?,
     };
     let mut facts = facts(&tx, uploads)?;
     let (outcomes, new) = facts.judge(uploads, edge.size())?;
@@ -185,7 +205,7 @@ fn insert_records(tx: &Transaction<'_>, new: &[New<'_>]) -> Result<(), rusqlite:
             id,
             upload.account,
             upload.nonce.device,
-            kind_name(upload.kind),
+            upload.kind.name(),
             upload.volume,
             upload.key_id,
             upload.drive,

@@ -5,9 +5,12 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::task::{JoinHandle, spawn_blocking};
+
+use crate::store::connect::PATIENCE;
 
 /// After how many uploads the next part is brought over: some hundred pages. While the disk takes them, commits wait for
 /// their turn; so each part is small.
@@ -88,6 +91,18 @@ impl Wal {
 /// Brings over the rest, while nobody else writes: the file has all then, and the WAL begins anew instead of growing.
 pub(super) fn begin_anew(writer: &Connection) {
     warned(checkpoint(writer));
+}
+
+/// Brings over all, and empties the WAL: what was deleted is neither in it nor in the file then. Waits for nobody; `false`
+/// when somebody reads there.
+pub(super) fn empty(writer: &Connection) -> bool {
+    let emptied = || {
+        writer.busy_timeout(Duration::ZERO)?;
+        let busy: i64 = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        writer.busy_timeout(PATIENCE)?;
+        Ok(busy == 0)
+    };
+    warned(emptied()).unwrap_or(false)
 }
 
 /// Brings over what is there, and waits until the disk has it: SQLite would wait for all of that at the end, when the WAL
