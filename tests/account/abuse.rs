@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lastkey_tests::lastkeyd::Lastkeyd;
+use lastkey_tests::said::Said;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
+use serde_json::json;
 
-use crate::visitor::{Page, Visitor};
+use crate::device::Device;
+use crate::visitor::{PASSWORD, Page, Visitor};
 
 #[test]
 fn guessing_is_slowed_down_alike_for_names_that_are_there_and_those_that_are_not() {
@@ -61,79 +64,97 @@ fn a_connection_goes_on_after_a_request_that_was_refused() {
 }
 
 /// A connection over TLS, on which anything can be said.
-pub fn connection(
-    address: &str,
-    name: &'static str,
-    certificate: &Path,
-) -> rustls::StreamOwned<rustls::ClientConnection, TcpStream> {
+pub type Connection = rustls::StreamOwned<rustls::ClientConnection, TcpStream>;
+
+/// Connects. The handshake comes with the first thing that is said.
+pub fn connection(address: &str, name: &'static str, certificate: &Path) -> Connection {
+    over(TcpStream::connect(address).unwrap(), name, certificate, &[])
+}
+
+/// Speaks TLS over a connection, and one of some protocols in it.
+pub fn over(stream: TcpStream, name: &'static str, certificate: &Path, protocols: &[&[u8]]) -> Connection {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certificate).unwrap()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ClientConfig::builder_with_provider(provider)
+    let mut config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_root_certificates(roots)
         .with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     let name = ServerName::try_from(name).unwrap();
     let client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-    let stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(60))).unwrap();
     rustls::StreamOwned::new(client, stream)
 }
 
 #[test]
-fn who_is_slow_or_says_too_much_is_shown_out_and_others_are_served() {
+fn what_is_anothers_looks_like_what_is_not_there() {
     let server = Lastkeyd::start(&[]);
-    let mut visitor = Visitor::new(&server);
+    let (mut nobody, mut ada, mut bob) =
+        (Visitor::new(&server), Visitor::new(&server), Visitor::new(&server));
+    ada.make_account(&server, "Ada");
+    let invited = Said::of(server.command(&["invite"]));
+    bob.accept(invited.exits(0).out.trim(), "Bob");
+    let [adas, bobs] = [(&mut ada, "Ada's PC"), (&mut bob, "Bob's PC")]
+        .map(|(owner, name)| Device::let_in(owner, &server, name));
+    // Only the key IDs differ, and what is sealed.
+    let (there, nowhere) = ("3C116B76-C67B-484E-B439-CE2ED68B561E", "00000000-C67B-484E-B439-CE2ED68B561E");
+    let record = bobs.add(there, b"Bob's key");
+    let other = "0".repeat(64);
+    adas.add("11111111-C67B-484E-B439-CE2ED68B561E", b"Ada's key");
+    assert!(bob.get("/?key=3C116B76").text().contains(&record), "who may, finds it");
 
-    let address = server.host().replace("localhost", "127.0.0.1");
-    let connection = || connection(&address, "localhost", &server.certificate());
-
-    // A hundred who say nothing, half a line, or a body that never ends.
-    let host = server.host();
-    let begun = ["", "GET / HT", "POST /sign-in/enter HTTP/1.1\r\nHost: "];
-    let mut slow: Vec<_> = (0..100).map(|_| connection()).collect();
-    for (number, stream) in slow.iter_mut().enumerate() {
-        stream.write_all(begun[number % begun.len()].as_bytes()).unwrap();
-        stream.flush().unwrap();
-    }
-    assert_eq!(visitor.get("/").status, 200);
-    // They are shown out by the server, not by us.
-    for mut stream in slow {
-        let mut rest = Vec::new();
-        let _ = stream.read_to_end(&mut rest);
-    }
-
-    // A body that is larger than any, said beforehand and not.
-    for head in ["Content-Length: 100000000000", "Transfer-Encoding: chunked"] {
-        let mut stream = connection();
-        write!(stream, "POST /api/v1/records HTTP/1.1\r\nHost: {host}\r\n{head}\r\n\r\n").unwrap();
-        let piece = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
-        for _ in 0..64 {
-            if stream.write_all(piece.as_bytes()).is_err() {
-                break;
-            }
+    let plain = |page: &Page| {
+        let same = |text: &str| {
+            let ids = [there, nowhere, &there[..8], &nowhere[..8], &record, &other];
+            ids.iter().fold(text.to_owned(), |text, id| text.replace(id, "..."))
+        };
+        (page.status, same(&page.text()), page.fields.iter().map(|field| same(field)).collect::<Vec<_>>())
+    };
+    let reveal = [("reason", "because"), ("password", PASSWORD)];
+    for visitor in [&mut nobody, &mut ada] {
+        let mut told = [(there, &record), (nowhere, &other)].map(|(key_id, record)| {
+            vec![
+                visitor.get(&format!("/?key={}", &key_id[..8])),
+                visitor.get(&format!("/?key={key_id}")),
+                visitor.get(&format!("/keys/{record}")),
+                visitor.post(&format!("/keys/{record}/reveal"), &reveal),
+                visitor.get(&format!("/history?record={record}")),
+            ]
+        });
+        // A session's cookie is given anew at any moment, and is another each time.
+        told.iter_mut()
+            .flatten()
+            .for_each(|page| page.fields.retain(|field| !field.starts_with("set-cookie")));
+        let [theirs, none] = told.map(|pages| pages.iter().map(plain).collect::<Vec<_>>());
+        assert!(theirs.iter().all(|(status, ..)| *status < 500), "{theirs:?}");
+        for (theirs, none) in theirs.iter().zip(&none) {
+            assert_eq!(theirs, none);
         }
-        let mut answer = [0; 12];
-        if stream.read_exact(&mut answer).is_ok() {
-            let status = String::from_utf8_lossy(&answer).into_owned();
-            assert!(
-                ["HTTP/1.1 401", "HTTP/1.1 413", "HTTP/1.1 400"].contains(&status.as_str()),
-                "{head}: {status}"
-            );
-        }
     }
-
-    // Headers without end.
-    let mut stream = connection();
-    write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\n").unwrap();
-    let line = format!("X-Much: {}\r\n", "x".repeat(8000));
-    let mut said = 0;
-    while said < 1000 && stream.write_all(line.as_bytes()).is_ok() {
-        said += 1;
-    }
-    assert!(said < 1000, "headers of 8 MB were listened to");
-    assert_eq!(visitor.get("/").status, 200);
+    // Nor does a device learn of it, not even by what it is said to miss.
+    let check_in = |key_id: &str| {
+        json!({ "drives": [{
+            "volume": "4967D63B-2E29-4AD8-8399-F6A339E3D001", "drive": "C:", "protection": "on",
+            "key_ids": [key_id],
+        }] })
+    };
+    let [theirs, none] = [(there, &record), (nowhere, &other)].map(|(key_id, record)| {
+        let receipt = adas.get(&format!("/api/v1/records/{record}/receipt"));
+        let checked = adas.post("/api/v1/check-ins", &check_in(key_id));
+        assert_eq!((receipt.status, checked.status), (404, 200), "{}{}", receipt.text(), checked.text());
+        // The server says what time it is.
+        let text = |page: &Page| {
+            let (status, text, fields) = plain(page);
+            let text: String = text.split("\"now\":").take(1).collect();
+            (status, text, fields)
+        };
+        [text(&receipt), text(&checked)]
+    });
+    assert_eq!(theirs, none);
+    assert!(none[1].1.contains("missing"), "{none:?}");
 }
 
 #[test]

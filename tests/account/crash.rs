@@ -22,8 +22,12 @@ use crate::visitor::Visitor;
 
 /// How many devices send records at the same time.
 const DEVICES: usize = 4;
+/// How often something is killed.
+const KILLS: u32 = 200;
 /// How long after the first record of a round the kill comes at the latest.
 const LATEST: Duration = Duration::from_millis(40);
+/// How long after its start a server is killed at the latest that has answered nobody yet.
+const START: Duration = Duration::from_millis(150);
 /// How long a server may take until it takes a record again.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -126,9 +130,9 @@ fn unless<T>(killed: &AtomicBool, mut ask: impl FnMut() -> Result<T, ClientError
 }
 
 /// A moment that nobody foresees, and that is the same in each run.
-fn moment(round: u32) -> Duration {
+fn moment(round: u32, latest: Duration) -> Duration {
     let hash = Sha256::digest(round.to_le_bytes());
-    LATEST.mul_f64(f64::from(u16::from_le_bytes([hash[0], hash[1]])) / f64::from(u16::MAX))
+    latest.mul_f64(f64::from(u16::from_le_bytes([hash[0], hash[1]])) / f64::from(u16::MAX))
 }
 
 /// Lets all devices work, and kills something in the middle of it.
@@ -142,7 +146,7 @@ fn round(devices: &mut [Device], number: u32, kill: impl FnOnce()) {
             scope.spawn(move || device.work(killed, &acknowledge));
         }
         let first = acknowledged.recv_timeout(PATIENCE);
-        thread::sleep(moment(number));
+        thread::sleep(moment(number, LATEST));
         kill();
         killed.store(true, Ordering::Relaxed);
         first
@@ -150,19 +154,29 @@ fn round(devices: &mut [Device], number: u32, kill: impl FnOnce()) {
     assert!(first.is_ok(), "no record was taken after the kill number {number}");
 }
 
+/// Kills a server and starts it again; every fourth time it is killed once more while it starts, before it has answered
+/// anybody.
+fn kill_server(server: &mut Lastkeyd, round: u32) {
+    server.kill();
+    if round.is_multiple_of(4) {
+        server.start_and_kill(moment(round + 1, START));
+    }
+    server.start_again();
+}
+
 /// `kill` makes a server or a database end and begin anew, in the round with this number.
-fn nothing_is_lost(mut server: Lastkeyd, url: &str, kills: u32, mut kill: impl FnMut(&mut Lastkeyd, u32)) {
+fn nothing_is_lost(mut server: Lastkeyd, url: &str, mut kill: impl FnMut(&mut Lastkeyd, u32)) {
     let folder = tempfile::tempdir().unwrap();
     let mut ada = Visitor::new(&server);
     ada.make_account(&server, "Ada");
     let names: Vec<_> = (0..DEVICES).map(|number| format!("device-{number}")).collect();
     let mut devices: Vec<_> =
         names.iter().map(|name| Device::let_in(&mut ada, &server, folder.path(), name)).collect();
-    for number in 0..kills {
+    for number in 0..KILLS {
         round(&mut devices, number, || kill(&mut server, number));
     }
     // Once more without a kill, until all of it was asked for.
-    round(&mut devices, kills, || ());
+    round(&mut devices, KILLS, || ());
     assert!(server.end(), "{}", server.log());
     Said::of(server.command(&["check"])).exits(0);
 
@@ -179,7 +193,7 @@ fn nothing_is_lost(mut server: Lastkeyd, url: &str, kills: u32, mut kill: impl F
     }
     // Each is sealed to the account alone, and there once: what was said again is the same.
     assert_eq!(records.len(), recipients);
-    println!("{kills} kills, {} records", promised.len());
+    println!("{KILLS} kills, {} records", promised.len());
 }
 
 /// Returns the IDs of the records, and how many recipients they have together.
@@ -197,10 +211,7 @@ async fn rows(url: &str) -> (Vec<String>, usize) {
 fn a_server_that_is_killed_loses_nothing_on_sqlite() {
     let server = Lastkeyd::start(&[]);
     let url = format!("sqlite:{}", server.data().join("lastkeyd.sqlite").display());
-    nothing_is_lost(server, &url, 200, |server, _| {
-        server.kill();
-        server.start_again();
-    });
+    nothing_is_lost(server, &url, kill_server);
 }
 
 #[test]
@@ -208,16 +219,28 @@ fn a_server_or_database_that_is_killed_loses_nothing_on_postgresql() {
     let Some(mut postgres) = postgres() else { return };
     let url = postgres.database();
     let server = Lastkeyd::start(&["--database", &url]);
-    nothing_is_lost(server, &url, 50, |server, round| match round % 6 {
+    nothing_is_lost(server, &url, |server, round| match round % 6 {
         // PostgreSQL then ends all others that serve, and recovers; lastkeyd has to connect anew.
         1 => postgres.kill_one(round as usize),
-        4 => {
+        5 => {
             postgres.kill();
             postgres.start();
         }
-        _ => {
-            server.kill();
-            server.start_again();
-        }
+        _ => kill_server(server, round),
     });
+}
+
+#[test]
+fn a_server_that_is_killed_while_it_makes_its_database_starts_again() {
+    let Some(postgres) = postgres() else { return };
+    for (round, database) in (0..10).flat_map(|round| [(round, true), (round, false)]) {
+        let url = postgres.database();
+        let options = if database { vec!["--database", &url] } else { Vec::new() };
+        let mut server = Lastkeyd::start_killed(&options, moment(round, START));
+        server.start_again();
+        // By what was printed first or by what is printed now: somebody gets in, and once.
+        Visitor::new(&server).make_account(&server, "Ada");
+        assert!(server.end(), "{}", server.log());
+        Said::of(server.command(&["check"])).exits(0);
+    }
 }

@@ -91,12 +91,13 @@ impl Person {
     }
 
     /// Lets a computer in by the code that it shows. Ends on the page of devices.
-    pub fn let_in(&self, code: &str, review: impl Fn(&Page)) {
+    pub fn let_in(&mut self, code: &str, review: impl Fn(&Page)) {
         self.go_to("Devices");
         self.page.fill("Code", code);
         self.page.click(What::Role("button", "Look it up"));
         self.page.wait(What::Role("heading", "Is this your device?"));
         review(&self.page);
+        self.type_password();
         self.page.click(What::Role("button", "Yes, let it in"));
         self.page.wait(What::Role("heading", "Devices"));
     }

@@ -7,6 +7,7 @@ use fve::Key;
 use lastkey_tests::browser::{DESKTOP, PHONE, Page, What, browser};
 use lastkey_tests::judges::MailServer;
 use lastkey_tests::lastkeyd::Lastkeyd;
+use lastkey_tests::postgres::postgres;
 use lastkey_tests::said::Said;
 use lastkey_tests::{known, open, real_drives};
 use recovery_key::RecoveryPassword;
@@ -139,9 +140,19 @@ fn a_key_comes_back_to_whom_it_belongs() {
 
 #[test]
 fn everything_but_passkeys_works_without_javascript() {
+    without_javascript(&[]);
+}
+
+#[test]
+fn all_of_that_works_on_postgresql() {
+    let Some(postgres) = postgres() else { return };
+    without_javascript(&["--database", &postgres.database()]);
+}
+
+fn without_javascript(options: &[&str]) {
     let Some(drives) = real_drives() else { return };
     let drive = drives.join(DRIVE);
-    let mut server = Lastkeyd::start(&[]);
+    let mut server = Lastkeyd::start(options);
     let Some(browser) = browser(&[(&server.host(), &server.fingerprint())]) else { return };
     let mut bob =
         Person::new(browser.page_without_javascript(PHONE), "Bob", "other words that nobody guesses");

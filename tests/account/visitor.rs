@@ -21,6 +21,8 @@ pub struct Page {
     pub status: u16,
     pub bytes: Vec<u8>,
     pub retry_after: Option<String>,
+    /// All of its fields but the time.
+    pub fields: Vec<String>,
 }
 
 impl Page {
@@ -31,17 +33,7 @@ impl Page {
 
 impl Visitor {
     pub fn new(server: &Lastkeyd) -> Self {
-        let certificate = std::fs::read(server.certificate()).unwrap();
-        let root = Certificate::from_pem(&certificate).unwrap();
-        let settings = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build())
-            .build();
-        // The library asks for a provider to be chosen once; that it was chosen before is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        Self { agent: settings.into(), url: server.url(""), cookie: None }
+        Self { agent: agent(server), url: server.url(""), cookie: None }
     }
 
     pub fn get(&mut self, path: &str) -> Page {
@@ -50,7 +42,7 @@ impl Visitor {
             request = request.header("cookie", cookie);
         }
         let answer = request.call().unwrap();
-        self.read(answer)
+        self.take(answer)
     }
 
     pub fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Page {
@@ -60,21 +52,28 @@ impl Visitor {
             request = request.header("cookie", cookie);
         }
         let answer = request.send_form(fields.iter().copied()).unwrap();
-        self.read(answer)
+        self.take(answer)
     }
 
-    fn read(&mut self, answer: ureq::http::Response<Body>) -> Page {
+    fn take(&mut self, answer: ureq::http::Response<Body>) -> Page {
         if let Some(cookie) = answer.headers().get("set-cookie") {
             self.cookie = cookie.to_str().unwrap().split(';').next().map(str::to_owned);
         }
-        let retry_after = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
-        let status = answer.status().as_u16();
-        Page { status, bytes: answer.into_body().read_to_vec().unwrap(), retry_after }
+        read(answer)
+    }
+
+    /// Returns the cookie: what it is called, and what it holds.
+    pub fn cookie(&self) -> Option<&str> {
+        self.cookie.as_deref()
     }
 
     /// Makes the first account, and returns its account code.
     pub fn make_account(&mut self, server: &Lastkeyd, name: &str) -> String {
-        let welcome = server.welcome();
+        self.accept(&server.welcome(), name)
+    }
+
+    /// Makes an account by the link of an invitation, and returns its account code.
+    pub fn accept(&mut self, welcome: &str, name: &str) -> String {
         let invitation = welcome.split_once('#').unwrap().1;
         let fields = [("invitation", invitation), ("name", name), ("new", PASSWORD), ("again", PASSWORD)];
         let page = self.post("/welcome/account", &fields);
@@ -93,7 +92,8 @@ impl Visitor {
     pub fn confirm(&mut self, code: &str) {
         let page = self.post("/devices/code", &[("code", code)]);
         let id = between(&page.text(), "name=\"id\" value=\"", "\"").to_owned();
-        assert_eq!(self.post("/devices/confirm", &[("id", &id)]).status, 303);
+        let page = self.post("/devices/confirm", &[("id", &id), ("password", PASSWORD)]);
+        assert_eq!(page.status, 303, "{}", page.text());
     }
 
     /// Returns the ID of the first record in the list.
@@ -109,8 +109,34 @@ impl Visitor {
     }
 }
 
+/// Asks a server over TLS, and believes its own certificate.
+pub fn agent(server: &Lastkeyd) -> Agent {
+    let certificate = std::fs::read(server.certificate()).unwrap();
+    let root = Certificate::from_pem(&certificate).unwrap();
+    let settings = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .proxy(None)
+        .tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build())
+        .build();
+    // The library asks for a provider to be chosen once; that it was chosen before is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    settings.into()
+}
+
+/// Reads an answer to its end.
+pub fn read(answer: ureq::http::Response<Body>) -> Page {
+    let text = |value: &ureq::http::HeaderValue| value.to_str().unwrap().to_owned();
+    let retry_after = answer.headers().get("retry-after").map(text);
+    let mut fields: Vec<_> =
+        answer.headers().iter().map(|(name, value)| format!("{name}: {}", text(value))).collect();
+    fields.retain(|field| !field.starts_with("date:"));
+    let status = answer.status().as_u16();
+    Page { status, bytes: answer.into_body().read_to_vec().unwrap(), retry_after, fields }
+}
+
 /// Returns what stands between two texts.
-fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
+pub fn between<'t>(text: &'t str, before: &str, after: &str) -> &'t str {
     let (_, rest) = text.split_once(before).unwrap_or_else(|| panic!("no {before:?} in {text}"));
     rest.split_once(after).unwrap().0
 }

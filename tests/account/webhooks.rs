@@ -73,6 +73,9 @@ impl Listener {
         server.start_again();
         let plain = self.url.replace("https:", "http:");
         let fields = |url| [("webhook", url), ("password", PASSWORD)];
+        // No mail server is named: nobody is promised a mail.
+        let mail = ada.post("/account/notices", &[("mail", "ada@example.org"), ("password", PASSWORD)]);
+        assert!(mail.status == 422 && mail.text().contains("sends no mail"), "{}", mail.text());
         let refused = ada.post("/account/notices", &fields(plain.as_str()));
         assert_eq!(refused.status, 422, "{}", refused.text());
         let taken = ada.post("/account/notices", &fields(self.url.as_str()));
@@ -86,8 +89,14 @@ impl Listener {
 fn a_webhook_gets_the_notice_and_nothing_secret() {
     let listener = Listener::start();
     let (server, _ada) = listener.wanted(&["--private-webhooks"]);
-    let heard = listener.heard.recv_timeout(PATIENCE);
-    let (first, fields, body) = heard.unwrap_or_else(|why| panic!("{why}: {}", server.log()));
+    let next = || {
+        let heard = listener.heard.recv_timeout(PATIENCE);
+        heard.unwrap_or_else(|why| panic!("{why}: {}", server.log()))
+    };
+    // That it is told there from now on comes first; one account's notices go one after the other.
+    let (.., body) = next();
+    assert_eq!(body["subject"], "Notices of your account come here");
+    let (first, fields, body) = next();
     assert_eq!(first, "POST /told?token=of-hers HTTP/1.1");
     let says = |what: &str| fields.iter().any(|line| line.to_lowercase().starts_with(what));
     assert!(says("content-type: application/json") && says("user-agent: lastkeyd/"), "{fields:?}");

@@ -1,9 +1,12 @@
-//! Accounts while their server is away, or was never there. The whole story with a lastkeyd is told elsewhere.
+//! Accounts while their server is away, or was never there; with a server in `server`. The whole story, with a person at
+//! a browser, is told elsewhere.
+
+mod server;
 
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use account::Trust;
 use account::place::{About, Account, Accounts};
@@ -11,12 +14,14 @@ use account::record::{Content, Record};
 use account::signature::DeviceKey;
 use account::wire::Recipient;
 use age::x25519::Identity;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lastkey_tests::program;
 use recovery_key::Secret;
 use sealed::Opener;
 use tempfile::TempDir;
 
-use crate::support::{Said, folder, names, sample, to};
+use crate::support::{Said, folder, is_root, names, sample, to};
 
 /// A computer of its own: a record, accounts, and a folder for copies.
 struct Computer {
@@ -51,9 +56,14 @@ impl Computer {
         Accounts::at(self.path("data/accounts")).add(name, &about, &key).expect("added");
     }
 
-    fn run(&self, arguments: &[&dyn AsRef<OsStr>]) -> Said {
+    fn command(&self) -> Command {
         let mut command = program::lastkey();
         command.env("LASTKEY_RECORD", self.path("data/record.db"));
+        command
+    }
+
+    fn run(&self, arguments: &[&dyn AsRef<OsStr>]) -> Said {
+        let mut command = self.command();
         command.args(arguments.iter().map(|argument| argument.as_ref())).stdin(Stdio::null());
         let said = Said::of(command.output().expect("the program ends"));
         said.assert_no_secret();
@@ -88,6 +98,7 @@ fn without_an_account_each_command_says_how_to_get_one() {
     for command in ["status", "send", "check-in", "accept", "logout"] {
         let said = computer.run(&[&"account", &command]);
         said.exits(12).says("signed in to no account").says("lastkey account login");
+        said.says(if is_root() { "Log in with sudo" } else { "an account belongs to the user" });
     }
     computer.back_up(&["account".as_ref()], false).exits(12).says("lastkey account login");
     assert!(!computer.path("data/accounts").exists(), "looking makes nothing");
@@ -151,7 +162,7 @@ fn what_waits_opens_for_the_recipients_alone_and_opens_the_drive() {
     let volume = lastkey_tests::open(&sample().drive);
     let account = computer.account("ada");
     for waiting in account.waiting().expect("read") {
-        let bytes = account.read_waiting(&waiting.record).expect("read");
+        let bytes = STANDARD.decode(&waiting.record.sealed).expect("Base64");
         let record = Record::open(&bytes, &opener).expect("opened by its owner");
         assert_eq!(record.volume, volume.id());
         match record.content {
@@ -178,6 +189,89 @@ fn another_place_makes_a_backup_while_the_account_waits() {
     said.exits(20).says("backed up and proven").says("waiting, not backed up yet");
     assert!(!said.err.contains("no proven copy"), "{}", said.err);
     computer.run(&[&"status", &sample().drive, &"--check"]).exits(0).says("waiting, not backed up yet");
+}
+
+#[test]
+fn a_damaged_file_blocks_nothing_and_is_left_as_it_is() {
+    let computer = Computer::new();
+    computer.sign_in("ada");
+    computer.back_up(&["account".as_ref()], false).exits(20);
+    let waiting = computer.path("data/accounts/ada/waiting");
+    let key = names(&waiting).into_iter().find(|name| !name.contains("metadata")).expect("a key waits");
+    fs::write(waiting.join(&key), "{").expect("written");
+
+    let said = computer.run(&[&"account", &"send"]);
+    said.exits(20).says("damaged").says(&key).says("Back up its drive again").says("cannot be reached");
+    let sent = computer.run(&[&"account", &"send", &"--json"]).exits(20).json();
+    assert_eq!((&sent["waiting"], &sent["records"][0]["kind"]), (&1.into(), &"snapshot".into()));
+    let file = sent["damaged"][0]["file"].as_str().expect("a file");
+    assert_eq!(Path::new(file), waiting.join(&key));
+    let status = computer.run(&[&"account", &"status", &"--json"]).exits(20).json();
+    let ada = &status["accounts"][0];
+    let count = |what: &str| ada[what].as_array().map(Vec::len);
+    assert_eq!((count("waiting"), count("damaged"), count("alarms")), (Some(1), Some(1), Some(0)));
+
+    // With nothing else to be said, that something is damaged is the answer.
+    fs::remove_file(waiting.join(names(&waiting).iter().find(|name| **name != key).expect("there")))
+        .expect("removed");
+    computer.run(&[&"account", &"status"]).exits(1).says("damaged");
+    computer.run(&[&"account", &"send"]).exits(1).says("damaged");
+    computer.run(&[&"account", &"logout"]).exits(1).says(&key).says("--force");
+    assert_eq!(names(&waiting), [key.as_str()]);
+
+    // Backing up again takes its place.
+    computer.back_up(&["account".as_ref()], false).exits(20);
+    computer.run(&[&"account", &"send", &"--json"]).exits(20).says("\"damaged\": []");
+}
+
+#[test]
+fn an_account_of_which_nothing_can_be_read_is_forgotten_with_force() {
+    let computer = Computer::new();
+    computer.sign_in("ada");
+    computer.back_up(&["account".as_ref()], false).exits(20);
+    let folder = computer.path("data/accounts/ada");
+    for name in names(&folder.join("waiting")) {
+        fs::write(folder.join("waiting").join(name), "{").expect("written");
+    }
+    fs::write(folder.join("evidence/1.json"), "").expect("written");
+    computer.run(&[&"account", &"status"]).exits(21).says("ALARM").says("1.json is damaged");
+    fs::write(folder.join("account.json"), "{").expect("written");
+    computer.run(&[&"account", &"logout"]).exits(1).says("account.json is damaged").says("--force");
+    let said = computer.run(&[&"account", &"logout", &"--force", &"--json"]).exits(0).json();
+    assert_eq!((&said["account"], &said["server"]), (&"ada".into(), &serde_json::Value::Null));
+    assert!(!folder.exists());
+}
+
+/// What the timer starts is understood, and systemd understands the units.
+#[test]
+fn the_units_run_what_there_is() {
+    let packaging = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging");
+    let unit = fs::read_to_string(packaging.join("lastkey-account.service")).expect("a unit");
+    let commands: Vec<_> =
+        unit.lines().filter_map(|line| line.strip_prefix("ExecStart=/usr/bin/lastkey ")).collect();
+    assert_eq!(commands, ["account send", "account check-in"]);
+    for command in commands {
+        let mut words: Vec<&dyn AsRef<OsStr>> = Vec::new();
+        let parts: Vec<_> = command.split(' ').collect();
+        parts.iter().for_each(|part| words.push(part));
+        words.push(&"--help");
+        Computer::new().run(&words).exits(0);
+    }
+    let place = folder();
+    let program = program::path().to_str().expect("a path");
+    fs::write(place.path().join("lastkey-account.service"), unit.replace("/usr/bin/lastkey", program))
+        .expect("written");
+    fs::copy(packaging.join("lastkey-account.timer"), place.path().join("lastkey-account.timer"))
+        .expect("a copy");
+    let mut verify = Command::new("systemd-analyze");
+    verify.args(["verify", "--man=no", "--recursive-errors=no"]);
+    verify.args(["lastkey-account.service", "lastkey-account.timer"].map(|name| place.path().join(name)));
+    // Not every computer has systemd.
+    if let Ok(output) = verify.output() {
+        let said = Said::of(output);
+        said.exits(0);
+        assert!(!said.err.contains("lastkey-account"), "{}", said.err);
+    }
 }
 
 #[test]

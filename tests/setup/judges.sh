@@ -1,10 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2153,SC2154
 # What judges the account's server from outside, from PyPI, in a private virtual environment: schemathesis tries what
-# the OpenAPI document allows and forbids, http-message-signatures reads what devices sign, aiosmtpd takes mails, serles gives certificates by ACME.
+# the OpenAPI document allows and forbids, http-message-signatures reads what devices sign, aiosmtpd takes mails, serles
+# gives certificates by ACME. From Debian: curl, which speaks HTTP/2, and systemd, which reads the service's unit.
 
 # prepare_judges: names the Python that has them in LASTKEY_JUDGES, if they can be had.
 prepare_judges() {
-  packages python3-venv || true
+  packages python3-venv curl systemd || true
   if python_judges; then
     export LASTKEY_JUDGES=$KEPT/judges/bin/python3
   else

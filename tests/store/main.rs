@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod changes;
-mod copies;
 #[cfg(unix)]
-mod crash;
+mod conformance;
+mod copies;
 mod lists;
 mod log;
 mod place;

@@ -21,6 +21,7 @@ on_both_databases! {
     the_very_bytes_of_another_record_are_refused
     what_the_owner_sealed_anew_is_sound_too
     a_receipt_is_only_for_the_account_that_sent_the_record
+    a_record_that_is_gone_or_hidden_is_found_out
 }
 
 fn hash(base64: &str) -> Hash {
@@ -229,6 +230,45 @@ async fn a_receipt_is_only_for_the_account_that_sent_the_record(place: Place) {
     assert!(matches!(store.receipt("b", &id).await, Err(Error::NotFound)));
     assert!(matches!(store.receipt("a", &[0; 32]).await, Err(Error::NotFound)));
     assert!(matches!(store.receipt("a", &[]).await, Err(Error::NotFound)));
+}
+
+async fn a_record_that_is_gone_or_hidden_is_found_out(place: Place) {
+    let store = place.store().await;
+    let lost = add(&store, 1).await;
+    let mut anew = upload(2, &sealed(2));
+    anew.by_owner = true;
+    let also = store.add_record(anew).await.unwrap();
+    let hidden = add(&store, 3).await;
+    add(&store, 4).await;
+    let leaves = [lost.inclusion.leaf, also.inclusion.leaf, hidden.inclusion.leaf].map(u64::cast_signed);
+    // Nothing of it says so but the log.
+    let tampered = store.write(move |tx| {
+        Box::pin(async move {
+            for (sql, leaf) in [
+                ("DELETE FROM record_recipients WHERE leaf = $1", leaves[0]),
+                ("DELETE FROM records WHERE leaf = $1", leaves[0]),
+                ("DELETE FROM record_recipients WHERE leaf = $1", leaves[1]),
+                ("DELETE FROM records WHERE leaf = $1", leaves[1]),
+                ("UPDATE record_recipients SET account_id = NULL WHERE leaf = $1", leaves[2]),
+            ] {
+                sqlx::query(sql).bind(leaf).execute(&mut *tx).await?;
+            }
+            Ok(((), vec![]))
+        })
+    });
+    tampered.await.unwrap();
+    let gone = |receipt: &account::wire::Receipt| {
+        let (id, leaf) = (&receipt.record, receipt.inclusion.leaf);
+        format!("the record {id} is gone, which the log's entry {leaf} says was added")
+    };
+    let hidden = format!("the record {} is in no list of its owner's", hidden.record);
+    let expected = [hidden, gone(&lost), gone(&also)];
+    assert_eq!(store.check(&[]).await.unwrap().findings, expected);
+
+    let file = place.folder.path().join("backup");
+    assert_eq!(lastkeyd::store::backup(&store, &file).await.unwrap().findings, expected);
+    let refused = lastkeyd::store::restore(&place.database(), &file).await.unwrap_err().to_string();
+    assert!(refused.contains(&expected[0]), "{refused}");
 }
 
 async fn what_the_owner_sealed_anew_is_sound_too(place: Place) {

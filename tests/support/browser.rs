@@ -33,6 +33,13 @@ pub struct Look {
     pub dark: bool,
 }
 
+/// Opens all that is folded up, and returns how much that was.
+const UNFOLD: &str = "[...document.querySelectorAll('details:not([open])')]
+    .map(part => { part.open = true; part.dataset.unfolded = ''; }).length";
+/// Folds it up again.
+const FOLD: &str = "document.querySelectorAll('details[data-unfolded]')
+    .forEach(part => { part.open = false; delete part.dataset.unfolded; })";
+
 /// A small phone.
 pub const PHONE: Look = Look { name: "phone", width: 360, height: 740, mobile: true, dark: false };
 /// A small phone at night.
@@ -322,22 +329,34 @@ impl Page {
         self.ask("screenshot", json!({ "file": folder.join(format!("{name}.png")) }));
     }
 
-    /// Looks at it in all sizes and lights: nothing is wrong by axe-core, nothing is cut off at the side, down to 320
-    /// pixels, and a picture of each is made.
+    /// Looks at it in all sizes and lights, with what is folded up closed and open: nothing is wrong by axe-core, nothing
+    /// is cut off at the side, down to 320 pixels, and a picture of each is made.
     ///
     /// # Panics
     /// When something is wrong.
     #[track_caller]
     pub fn review(&self, name: &str) {
         for look in LOOKS {
-            self.look(look);
-            let found = self.axe();
-            self.screenshot(&format!("{name}-{}", look.name));
-            assert_eq!(found, Vec::<String>::new(), "{name} in {look:?}");
-            self.assert_fits(name, look);
+            self.review_as(name, look);
         }
         self.look(NARROWEST);
         self.assert_fits(name, NARROWEST);
+        if self.evaluate(UNFOLD).as_u64() > Some(0) {
+            self.assert_fits(name, NARROWEST);
+            for look in LOOKS {
+                self.review_as(&format!("{name}-open"), look);
+            }
+            self.evaluate(FOLD);
+        }
+    }
+
+    #[track_caller]
+    fn review_as(&self, name: &str, look: Look) {
+        self.look(look);
+        let found = self.axe();
+        self.screenshot(&format!("{name}-{}", look.name));
+        assert_eq!(found, Vec::<String>::new(), "{name} in {look:?}");
+        self.assert_fits(name, look);
     }
 
     #[track_caller]

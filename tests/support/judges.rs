@@ -35,25 +35,41 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("judges").join(name)
 }
 
-/// A device that schemathesis speaks as.
-pub struct Device<'a> {
-    /// Its ID.
-    pub id: &'a str,
-    /// Its private key, in Base64.
-    pub key: &'a str,
+/// What schemathesis cannot know by itself. Keys are an ID and the private half, in Base64.
+pub struct Known<'a> {
+    /// A device that is let in.
+    pub device: (&'a str, &'a str),
+    /// A device that waits to be let in.
+    pub stranger: (&'a str, &'a str),
+    /// What the stranger waits for: the login's ID.
+    pub login: &'a str,
+    /// A record that the server takes.
+    pub record: &'a Value,
+    /// The ID of a record that it has.
+    pub receipt: &'a str,
 }
 
+/// Operations such as `GET /api/v1/server`, and how they were answered.
+pub type Answers = Vec<(String, u16)>;
+
 /// Tries on a server what an OpenAPI document allows and what it forbids, always the same; it fails when an answer is
-/// not what the document says, or is a failure of the server. `certificate` is what the server shows.
+/// not what the document says, or is a failure of the server. `certificate` is what the server shows. Returns what it
+/// said and how it was answered.
 ///
 /// # Panics
 /// When it cannot be started.
-pub fn schemathesis(url: &str, certificate: &Path, document: &str, device: &Device) -> Option<Said> {
+pub fn schemathesis(url: &str, certificate: &Path, document: &str, known: &Known) -> Option<(Said, Answers)> {
     let python = python()?;
     let folder = tempfile::tempdir().expect("a folder");
-    let [openapi, signs] = ["openapi.json", "device.json"].map(|name| folder.path().join(name));
+    let [openapi, knows, answers] =
+        ["openapi.json", "known.json", "answers"].map(|name| folder.path().join(name));
+    let key = |(id, key): (&str, &str)| json!({ "id": id, "key": key });
+    let text = json!({
+        "device": key(known.device), "stranger": key(known.stranger), "login": known.login,
+        "record": known.record, "receipt": known.receipt,
+    });
     std::fs::write(&openapi, document).expect("written");
-    std::fs::write(&signs, json!({ "id": device.id, "key": device.key }).to_string()).expect("written");
+    std::fs::write(&knows, text.to_string()).expect("written");
     let done = Command::new(python)
         .args(["-m", "schemathesis.cli", "--config-file"])
         .arg(script("schemathesis.toml"))
@@ -61,15 +77,23 @@ pub fn schemathesis(url: &str, certificate: &Path, document: &str, device: &Devi
         .arg(certificate)
         .args(["--seed", "1", "--generation-database", "none", "--workers", "1"])
         .args(["--max-examples", EXAMPLES, "--continue-on-failure", "--no-color"])
+        // A connection that was idle may end just when it is used again; clients then ask once more.
+        .args(["--request-retries", "3"])
         .arg(openapi)
         .env("SCHEMATHESIS_HOOKS", "hooks")
         .env("PYTHONPATH", script(""))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("LASTKEY_DEVICE", signs)
+        .env("LASTKEY_KNOWN", knows)
+        .env("LASTKEY_ANSWERS", &answers)
         .current_dir(folder.path())
         .output()
         .expect("schemathesis");
-    Some(Said::of(done))
+    let answers = std::fs::read_to_string(answers).unwrap_or_default();
+    let answer = |line: &str| {
+        let (operation, status) = line.rsplit_once(' ')?;
+        Some((operation.to_owned(), status.parse().ok()?))
+    };
+    Some((Said::of(done), answers.lines().filter_map(answer).collect()))
 }
 
 /// A request as a device sent it.

@@ -1,5 +1,6 @@
 //! The account's server, as somebody runs it who tries it: a folder of its own, a free port, its own certificate.
 
+use std::env;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::program;
@@ -30,11 +32,7 @@ impl Lastkeyd {
     /// # Panics
     /// When it does not start.
     pub fn start(options: &[&str]) -> Self {
-        // Free until somebody else asks the system for a port; the server itself takes only ports with a number.
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port");
-        let port = free.local_addr().expect("an address").port();
-        drop(free);
-        Self::start_at(port, options)
+        Self::start_at(free_port(), options)
     }
 
     /// The same at a port that is known before.
@@ -42,11 +40,25 @@ impl Lastkeyd {
     /// # Panics
     /// When it does not start.
     pub fn start_at(port: u16, options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let options = options.iter().map(|&option| option.to_owned()).collect();
-        let mut lastkeyd = Self { folder, port, options, trusted: None, server: None };
+        let mut lastkeyd = Self::new(port, options);
         lastkeyd.start_again();
         lastkeyd
+    }
+
+    /// Starts one and kills it so long afterwards, whatever it has made of its empty folder by then.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start_killed(options: &[&str], after: Duration) -> Self {
+        let mut lastkeyd = Self::new(free_port(), options);
+        lastkeyd.start_and_kill(after);
+        lastkeyd
+    }
+
+    fn new(port: u16, options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let options = options.iter().map(|&option| option.to_owned()).collect();
+        Self { folder, port, options, trusted: None, server: None }
     }
 
     /// Lets it have other options when it is started again.
@@ -65,6 +77,29 @@ impl Lastkeyd {
     /// # Panics
     /// When it runs, or does not start.
     pub fn start_again(&mut self) {
+        let mut server = self.spawn();
+        let until = Instant::now() + PATIENCE;
+        // It listens before it has greeted; the greeting ends with an empty line.
+        while !self.said().ends_with("\n\n") || TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = server.try_wait().expect("its state");
+            assert!(ended.is_none(), "lastkeyd ended: {}{}", self.said(), self.log());
+            assert!(Instant::now() < until, "lastkeyd does not answer: {}{}", self.said(), self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.server = Some(server);
+    }
+
+    /// Starts it and kills it so long afterwards, whether it answers by then or not.
+    ///
+    /// # Panics
+    /// When it runs, or does not start.
+    pub fn start_and_kill(&mut self, after: Duration) {
+        let mut server = self.spawn();
+        thread::sleep(after);
+        server.kill().and_then(|()| server.wait()).expect("its end");
+    }
+
+    fn spawn(&self) -> Child {
         assert!(self.server.is_none(), "it runs");
         let output = |name| File::create(self.folder.path().join(name)).expect("a file");
         let log = File::options().create(true).append(true).open(self.log_path()).expect("a log");
@@ -79,16 +114,7 @@ impl Lastkeyd {
         if let Some(trusted) = &self.trusted {
             command.env("SSL_CERT_FILE", trusted).env_remove("SSL_CERT_DIR");
         }
-        let mut server = command.spawn().expect("lastkeyd");
-        let until = Instant::now() + PATIENCE;
-        // It listens before it has greeted; the greeting ends with an empty line.
-        while !self.said().ends_with("\n\n") || TcpStream::connect(("127.0.0.1", self.port)).is_err() {
-            let ended = server.try_wait().expect("its state");
-            assert!(ended.is_none(), "lastkeyd ended: {}{}", self.said(), self.log());
-            assert!(Instant::now() < until, "lastkeyd does not answer: {}{}", self.said(), self.log());
-            thread::sleep(Duration::from_millis(5));
-        }
-        self.server = Some(server);
+        command.spawn().expect("lastkeyd")
     }
 
     /// Returns the folder that it keeps everything in.
@@ -150,7 +176,7 @@ impl Lastkeyd {
         command.args(arguments).args(["--data".as_ref(), self.data().as_os_str()]);
         let mut options = self.options.iter();
         while let Some(option) = options.next() {
-            if option == "--database" {
+            if ["--config", "--database"].contains(&option.as_str()) {
                 command.arg(option).args(options.next());
             }
         }
@@ -179,9 +205,25 @@ impl Lastkeyd {
     /// # Panics
     /// When it does not end.
     pub fn end(&mut self) -> bool {
-        let mut server = self.server.take().expect("a server that runs");
-        let id = i32::try_from(server.id()).ok().and_then(Pid::from_raw).expect("a process");
+        self.ask_to_end();
+        self.wait()
+    }
+
+    /// Asks it to end as the system does.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn ask_to_end(&self) {
+        let id = i32::try_from(self.id()).ok().and_then(Pid::from_raw).expect("a process");
         kill_process(id, Signal::TERM).expect("a signal");
+    }
+
+    /// Waits until it has ended, and returns whether it ended well.
+    ///
+    /// # Panics
+    /// When it does not end.
+    pub fn wait(&mut self) -> bool {
+        let mut server = self.server.take().expect("a server that runs");
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some(status) = server.try_wait().expect("its state") {
@@ -209,10 +251,50 @@ impl Drop for Lastkeyd {
     }
 }
 
+/// Returns a port that is free until somebody else asks the system for one; the server itself takes only ports with a
+/// number.
+///
+/// # Panics
+/// When there is none.
+pub fn free_port() -> u16 {
+    let free = TcpListener::bind("127.0.0.1:0").expect("a port");
+    free.local_addr().expect("an address").port()
+}
+
 /// Returns where `lastkeyd` is, built just as these tests are.
 ///
 /// # Panics
 /// When it cannot be built.
 pub fn path() -> &'static Path {
     program::built("lastkeyd")
+}
+
+/// Returns the program with the tests inside the server's crate, built just as these tests are.
+///
+/// # Panics
+/// When it cannot be built.
+pub fn unit_tests() -> PathBuf {
+    let own = env::current_exe().expect("a path");
+    let folder = own.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).expect("a folder");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
+    // Of the whole workspace, or the libraries would be built once more with other features.
+    let mut build = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
+    build.args(["test", "--quiet", "--locked", "--workspace", "--lib", "--no-run", "--message-format=json"]);
+    build.arg("--target-dir").arg(folder.parent().expect("a folder")).current_dir(root);
+    if folder.ends_with("release") {
+        build.arg("--release");
+    }
+    for (name, _) in env::vars_os() {
+        let is_ours = |start| name.to_str().is_some_and(|name| name.starts_with(start));
+        if is_ours("CARGO_PKG_") || is_ours("CARGO_MANIFEST_") {
+            build.env_remove(name);
+        }
+    }
+    let built = build.stderr(Stdio::inherit()).output().expect("cargo");
+    assert!(built.status.success(), "the server's tests cannot be built");
+    let lines = built.stdout.split(|&byte| byte == b'\n');
+    let made = lines.filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let tests = made.filter(|made| made["target"]["name"] == "lastkeyd" && made["profile"]["test"] == true);
+    let path = tests.filter_map(|made| made["executable"].as_str().map(PathBuf::from)).next_back();
+    path.expect("the tests of lastkeyd")
 }

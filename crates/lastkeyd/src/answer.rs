@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use crate::error::Error;
+use crate::gate::RouteName;
 use crate::store::now;
 
 impl IntoResponse for Error {
@@ -45,6 +46,9 @@ pub async fn present(request: Request, next: Next) -> Response {
         crate::portal::error_page(status, &message)
     };
     *answer.status_mut() = status;
+    if let Some(route) = response.extensions().get::<RouteName>() {
+        answer.extensions_mut().insert(*route);
+    }
     if let Some(allow) = response.headers().get(header::ALLOW) {
         answer.headers_mut().insert(header::ALLOW, allow.clone());
     }

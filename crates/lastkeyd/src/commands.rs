@@ -14,7 +14,7 @@ use crate::cli::{Audit, Cli, Command};
 use crate::config::Config;
 use crate::error::Error;
 use crate::store::{self, Report};
-use crate::{api, portal, serve};
+use crate::{api, portal, private, serve};
 
 /// No checkpoint is longer.
 const CHECKPOINT_LIMIT: u64 = 64 << 10;
@@ -78,7 +78,7 @@ async fn work(command: &Command, config: &Config) -> Result<ExitCode, Error> {
             Ok(code)
         }
         Command::Restore { file } => {
-            store::private::folder(&config.data)
+            private::folder(&config.data)
                 .map_err(|error| Error::Invalid(format!("{}: {error}", config.data.display())))?;
             Ok(tell(&store::restore(config.database.url(), file).await?))
         }

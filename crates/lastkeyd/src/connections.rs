@@ -1,4 +1,6 @@
-//! How many connections there are at once, and from where.
+//! How many connections there are at once, and from where; and that each gives its place back.
+
+mod patient;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,6 +14,7 @@ use axum_server::accept::Accept;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use self::patient::Patient;
 use crate::app::Settings;
 use crate::gate;
 
@@ -75,16 +78,16 @@ impl Drop for Place {
 }
 
 impl<S: Send + 'static> Accept<TcpStream, S> for Bounded {
-    type Stream = TcpStream;
+    type Stream = Patient<TcpStream>;
     type Service = Held<S>;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(TcpStream, Held<S>)>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<(Patient<TcpStream>, Held<S>)>> + Send>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
         let place = stream.peer_addr().map(|peer| self.place(peer.ip()));
         Box::pin(async move {
             let place = place?.ok_or_else(|| io::Error::other("too many connections"))?;
             stream.set_nodelay(true)?;
-            Ok((stream, Held { service, _place: Arc::new(place) }))
+            Ok((Patient::new(stream), Held { service, _place: Arc::new(place) }))
         })
     }
 }

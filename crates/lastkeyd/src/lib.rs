@@ -17,6 +17,7 @@ pub mod gate;
 mod log;
 mod notices;
 pub mod portal;
+mod private;
 pub mod routes;
 mod serve;
 pub mod sign_in;

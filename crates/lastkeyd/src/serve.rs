@@ -18,8 +18,8 @@ use crate::app::{App, Settings};
 use crate::config::{Config, Tls};
 use crate::connections::Bounded;
 use crate::error::Error;
-use crate::store::{Log, Store, private};
-use crate::{commands, log, notices, portal, routes, tls};
+use crate::store::{Log, Store};
+use crate::{commands, log, notices, portal, private, routes, tls};
 
 /// How long a new connection may take until its first request, and each request until its headers are there.
 const HEADERS: Duration = Duration::from_secs(10);
@@ -62,7 +62,7 @@ pub async fn serve(config: &Config) -> Result<(), Error> {
         .http2()
         .keep_alive_interval(HEADERS)
         .keep_alive_timeout(HEADERS)
-        .max_concurrent_streams(64);
+        .max_concurrent_streams(16);
     let service = routes::router(&app).into_make_service_with_connect_info::<SocketAddr>();
     server.serve(service).await.map_err(|error| Error::Internal(error.to_string()))?;
     app.store.close().await;

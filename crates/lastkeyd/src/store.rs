@@ -20,7 +20,6 @@ mod lists;
 mod log;
 pub mod openers;
 pub mod outbox;
-pub mod private;
 mod readers;
 pub mod recipients;
 mod records;

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::config::{Config, Tls};
 use crate::error::Error;
-use crate::store::private;
+use crate::private;
 
 /// How often files are looked at for a newer certificate.
 const LOOK: Duration = Duration::from_secs(5);

@@ -1,5 +1,7 @@
 //! Who the server is.
 
+use std::sync::LazyLock;
+
 use account::wire::Server;
 use axum::Json;
 use axum::extract::State;
@@ -28,5 +30,6 @@ pub async fn alive() -> &'static str {
 
 /// The OpenAPI document.
 pub async fn openapi() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], super::document())
+    static DOCUMENT: LazyLock<String> = LazyLock::new(super::document);
+    ([(header::CONTENT_TYPE, "application/json")], DOCUMENT.as_str())
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use tlog::{Checkpoint, NoteSigner, NoteVerifier};
 use zeroize::Zeroizing;
 
-use super::private;
 use crate::error::Error;
+use crate::private;
 
 /// Who signs the audit log.
 ///

@@ -14,7 +14,7 @@ use crate::store::connect::PATIENCE;
 
 /// After how many uploads the next part is brought over: some hundred pages. While the disk takes them, commits wait for
 /// their turn; so each part is small.
-const PART: usize = 32;
+const PART: usize = 128;
 /// From how many pages on the WAL is to begin anew: 32 MiB.
 const LONG: i64 = 8192;
 /// How many of them may be left then for the one who writes to bring over: some milliseconds.
