@@ -22,8 +22,6 @@ use crate::visitor::Visitor;
 
 /// How many devices send records at the same time.
 const DEVICES: usize = 4;
-/// How often something is killed.
-const KILLS: u32 = 200;
 /// How long after the first record of a round the kill comes at the latest.
 const LATEST: Duration = Duration::from_millis(40);
 /// How long after its start a server is killed at the latest that has answered nobody yet.
@@ -164,19 +162,19 @@ fn kill_server(server: &mut Lastkeyd, round: u32) {
     server.start_again();
 }
 
-/// `kill` makes a server or a database end and begin anew, in the round with this number.
-fn nothing_is_lost(mut server: Lastkeyd, url: &str, mut kill: impl FnMut(&mut Lastkeyd, u32)) {
+/// So many times `kill` makes a server or a database end and begin anew, in the round with this number.
+fn nothing_is_lost(mut server: Lastkeyd, url: &str, kills: u32, mut kill: impl FnMut(&mut Lastkeyd, u32)) {
     let folder = tempfile::tempdir().unwrap();
     let mut ada = Visitor::new(&server);
     ada.make_account(&server, "Ada");
     let names: Vec<_> = (0..DEVICES).map(|number| format!("device-{number}")).collect();
     let mut devices: Vec<_> =
         names.iter().map(|name| Device::let_in(&mut ada, &server, folder.path(), name)).collect();
-    for number in 0..KILLS {
+    for number in 0..kills {
         round(&mut devices, number, || kill(&mut server, number));
     }
     // Once more without a kill, until all of it was asked for.
-    round(&mut devices, KILLS, || ());
+    round(&mut devices, kills, || ());
     assert!(server.end(), "{}", server.log());
     Said::of(server.command(&["check"])).exits(0);
 
@@ -193,7 +191,7 @@ fn nothing_is_lost(mut server: Lastkeyd, url: &str, mut kill: impl FnMut(&mut La
     }
     // Each is sealed to the account alone, and there once: what was said again is the same.
     assert_eq!(records.len(), recipients);
-    println!("{KILLS} kills, {} records", promised.len());
+    println!("{kills} kills, {} records", promised.len());
 }
 
 /// Returns the IDs of the records, and how many recipients they have together.
@@ -211,7 +209,7 @@ async fn rows(url: &str) -> (Vec<String>, usize) {
 fn a_server_that_is_killed_loses_nothing_on_sqlite() {
     let server = Lastkeyd::start(&[]);
     let url = format!("sqlite:{}", server.data().join("lastkeyd.sqlite").display());
-    nothing_is_lost(server, &url, kill_server);
+    nothing_is_lost(server, &url, 200, kill_server);
 }
 
 #[test]
@@ -219,7 +217,7 @@ fn a_server_or_database_that_is_killed_loses_nothing_on_postgresql() {
     let Some(mut postgres) = postgres() else { return };
     let url = postgres.database();
     let server = Lastkeyd::start(&["--database", &url]);
-    nothing_is_lost(server, &url, |server, round| match round % 6 {
+    nothing_is_lost(server, &url, 100, |server, round| match round % 6 {
         // PostgreSQL then ends all others that serve, and recovers; lastkeyd has to connect anew.
         1 => postgres.kill_one(round as usize),
         5 => {

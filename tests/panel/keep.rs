@@ -162,9 +162,9 @@ fn every_form_can_be_used_by_everybody() {
 
     // The preview is the page itself, and shows when it is asked for.
     rig.choose("Print the recovery key");
-    rig.review("back-up-print");
     let drawn = "[...document.images].map((image) => image.complete ? image.naturalWidth : 0)";
     assert_eq!(page.evaluate(drawn), serde_json::json!([0]));
+    rig.review("back-up-print");
     page.click(What::Css(".preview summary"));
     page.evaluate("document.querySelector('.preview img').decode().then(() => true)");
     assert_ne!(page.evaluate(drawn), serde_json::json!([0]));

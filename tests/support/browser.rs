@@ -343,7 +343,7 @@ impl Page {
         self.assert_fits(name, NARROWEST);
         if self.evaluate(UNFOLD).as_u64() > Some(0) {
             self.assert_fits(name, NARROWEST);
-            for look in LOOKS {
+            for look in [DESKTOP_DARK, PHONE] {
                 self.review_as(&format!("{name}-open"), look);
             }
             self.evaluate(FOLD);

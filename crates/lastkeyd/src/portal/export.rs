@@ -24,34 +24,7 @@ use crate::sign_in::show::{self, Shown, Who};
 use crate::sign_in::{Refused, SignedIn, check_password, work};
 use crate::store::{now, outbox};
 
-const READ_ME: &str = "\
-Everything that your account of lastkey has, as it was when you exported it.\n\
-\n\
-  identity.age       your account's key, sealed with the passphrase that you chose\n\
-  records/           your recovery keys, key files and drives' metadata, each sealed to your account's key\n\
-  index.json         what each file in records/ is of, with its SHA-256\n\
-  account.json       your settings, how you sign in, and who else can open your keys\n\
-  devices.json       the devices that you let in, with the keys that they sign with\n\
-  drives.json        what your devices last said of their drives\n\
-  history.jsonl      what was done in your account: the audit log's entries, one a line\n\
-  checkpoint.txt     the whole log's size and hash, signed by the server\n\
-\n\
-What others have sealed to you is theirs, and not in here.\n\
-\n\
-TO OPEN A RECORD you need this file, the passphrase and age (https://age-encryption.org), and nothing else:\n\
-\n\
-  age -d -i identity.age records/NAME.age\n\
-\n\
-What comes out is one JSON document. recovery_key are the digits that Windows asks for. Of a key file or a drive's\n\
-metadata, external_key or snapshot is the file in Base64: base64 -d makes it what `lastkey` takes.\n\
-\n\
-TO CHECK THE HISTORY: in each line of history.jsonl, leaf is the entry's place in the log, and entry the text that\n\
-was hashed, to the letter. The hash of a leaf is SHA-256 of a zero byte and that text (RFC 6962). As long as the server\n\
-runs, /api/v1/audit/inclusion?leaf=LEAF gives the leaf's hash and the path from it to the root in a signed checkpoint,\n\
-and /api/v1/audit/consistency?from=SIZE&to=SIZE proves that its log still begins with the one of checkpoint.txt. The\n\
-key that checkpoints are signed with is log_key in account.json (C2SP signed notes).\n\
-\n\
-Keep it where nobody else is, and not only on the drives whose keys are in it.\n";
+const READ_ME: &str = include_str!("../../assets/READ-ME.txt");
 
 /// What the form carries.
 #[derive(Deserialize)]

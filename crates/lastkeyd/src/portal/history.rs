@@ -79,8 +79,8 @@ const ACTS: [(&str, &str); 24] = [
     ("device.revoke", "Device shut out"),
     ("device.request", "Something asked by a device"),
     ("check-in", "Drives reported by a device"),
-    ("record.add", "Key added by a device"),
-    ("record.reseal", "Key sealed anew"),
+    ("record.add", "Key or metadata added by a device"),
+    ("record.reseal", "Key or metadata sealed anew"),
     ("key.reveal", "Key or file shown"),
     ("key.ask", "A key\u{2019}s page asked for"),
 ];

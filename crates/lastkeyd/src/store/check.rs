@@ -41,7 +41,7 @@ impl Report {
         self.findings.is_empty()
     }
 
-    fn find(&mut self, what: impl FnOnce() -> String) {
+    fn add(&mut self, what: impl FnOnce() -> String) {
         if self.findings.len() < FINDINGS {
             self.findings.push(what());
         }
@@ -93,12 +93,12 @@ async fn check_sqlite(connection: &mut AnyConnection, report: &mut Report) -> Re
     for row in sqlx::query("PRAGMA integrity_check(100)").fetch_all(&mut *connection).await? {
         let said: String = row.try_get(0)?;
         if said != "ok" {
-            report.find(|| format!("SQLite: {said}"));
+            report.add(|| format!("SQLite: {said}"));
         }
     }
     for row in sqlx::query("PRAGMA foreign_key_check").fetch_all(&mut *connection).await? {
         let (table, other): (String, String) = (row.try_get("table")?, row.try_get("parent")?);
-        report.find(|| format!("a row of {table} belongs to one of {other} that is not there"));
+        report.add(|| format!("a row of {table} belongs to one of {other} that is not there"));
     }
     Ok(())
 }
@@ -117,14 +117,14 @@ async fn check_records(connection: &mut AnyConnection, report: &mut Report) -> R
         let (id, sealed): (Vec<u8>, Vec<u8>) = (row.try_get("id")?, row.try_get("sealed")?);
         report.records += 1;
         if Sha256::digest(&sealed)[..] != id {
-            report.find(|| format!("the record {} was changed: its bytes have another hash", hex(&id)));
+            report.add(|| format!("the record {} was changed: its bytes have another hash", hex(&id)));
         }
         let (of, act): (Option<Vec<u8>>, Option<String>) = (row.try_get("record_id")?, row.try_get("act")?);
         if of.as_ref() != Some(&id) || !matches!(act.as_deref(), Some("record.add" | "record.reseal")) {
-            report.find(|| format!("the audit log does not say where the record {} came from", hex(&id)));
+            report.add(|| format!("the audit log does not say where the record {} came from", hex(&id)));
         }
         if row.try_get::<Option<i64>, _>("seen")?.is_none() {
-            report.find(|| format!("the record {} is in no list of its owner's", hex(&id)));
+            report.add(|| format!("the record {} is in no list of its owner's", hex(&id)));
         }
     }
     Ok(())
@@ -140,7 +140,7 @@ async fn check_for_lost_records(connection: &mut AnyConnection, report: &mut Rep
     while let Some(row) = rows.try_next().await? {
         let (leaf, id): (i64, Vec<u8>) = (row.try_get("leaf")?, row.try_get("record_id")?);
         report
-            .find(|| format!("the record {} is gone, which the log's entry {leaf} says was added", hex(&id)));
+            .add(|| format!("the record {} is gone, which the log's entry {leaf} says was added", hex(&id)));
     }
     Ok(())
 }
@@ -172,7 +172,7 @@ async fn check_log(
         };
         let count = number(&count.fetch_one(&mut *connection).await?, "count")?;
         if count != expected {
-            report.find(|| format!("{table} has {count} rows; a log of {size} entries has {expected}"));
+            report.add(|| format!("{table} has {count} rows; a log of {size} entries has {expected}"));
         }
     }
     check_checkpoints(connection, &edge, note, remembered, &roots, report).await
@@ -220,13 +220,13 @@ async fn check_step(
         let hash = match entries.get(&leaf) {
             Some(row) => entry_hash(row, leaf, report)?.unwrap_or(kept),
             None => {
-                report.find(|| format!("the log's entry {leaf} is missing"));
+                report.add(|| format!("the log's entry {leaf} is missing"));
                 kept
             }
         };
         edge.push(hash, |node, hash| {
             if nodes.get(&node) != Some(&hash) {
-                report.find(|| format!("the tree says something else of {} than the entries", place(node)));
+                report.add(|| format!("the tree says something else of {} than the entries", place(node)));
             }
         });
         if remembered.iter().any(|checkpoint| checkpoint.size == edge.size()) {
@@ -260,7 +260,7 @@ fn entry_hash(row: &AnyRow, leaf: u64, report: &mut Report) -> Result<Option<Has
         columns.as_object().is_some_and(|columns| columns.iter().all(|(name, value)| said[name] == *value));
     if !same {
         report
-            .find(|| format!("the columns of the log's entry {leaf} say something else than what is hashed"));
+            .add(|| format!("the columns of the log's entry {leaf} say something else than what is hashed"));
     }
     Ok(Some(leaf_hash(body.as_bytes())))
 }
@@ -280,19 +280,14 @@ async fn check_checkpoints(
         let key: String = key.map(|row| row.try_get(0)).transpose()?.unwrap_or_default();
         let opened = NoteVerifier::parse(&key).and_then(|verifier| Checkpoint::open(note, &verifier));
         match opened {
-            Err(why) => report.find(|| format!("the log's checkpoint: {why}")),
-            Ok(checkpoint) if checkpoint.size != size || checkpoint.root != edge.root() => {
-                report.find(|| {
-                    format!(
-                        "the log was changed: its checkpoint of {} entries has another root",
-                        checkpoint.size
-                    )
-                })
-            }
+            Err(why) => report.add(|| format!("the log's checkpoint: {why}")),
+            Ok(checkpoint) if checkpoint.size != size || checkpoint.root != edge.root() => report.add(|| {
+                format!("the log was changed: its checkpoint of {} entries has another root", checkpoint.size)
+            }),
             Ok(_) => {}
         }
     } else if size > 0 {
-        report.find(|| "the log has entries but no checkpoint".to_owned());
+        report.add(|| "the log has entries but no checkpoint".to_owned());
     }
     for checkpoint in remembered {
         let root = match checkpoint.size {
@@ -300,9 +295,10 @@ async fn check_checkpoints(
             size => roots.get(&size).copied(),
         };
         match root {
-            None => report
-                .find(|| format!("the log has lost entries: it has {size}, and had {}", checkpoint.size)),
-            Some(root) if root != checkpoint.root => report.find(|| {
+            None => {
+                report.add(|| format!("the log has lost entries: it has {size}, and had {}", checkpoint.size))
+            }
+            Some(root) if root != checkpoint.root => report.add(|| {
                 format!(
                     "the log was changed: its first {} entries are not those of the checkpoint",
                     checkpoint.size

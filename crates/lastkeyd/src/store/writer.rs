@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often nonces that have expired are deleted, in seconds.
 const PRUNE: i64 = 60;
 
+/// What is said of a change whose commit nobody has heard of.
+const UNCERTAIN: &str = "it is not certain that the change was made";
+
 /// Something to write.
 pub(super) enum Job {
     Change(Box<dyn Pending>),
@@ -79,17 +82,12 @@ where
         let answer = match (self.outcome, committed) {
             (Some(Err(error)), _) => Err(error),
             (Some(Ok(value)), Ok(())) => Ok(value),
-            (_, Err(error)) => Err(again(error)),
+            (_, Err(error)) => Err(Error::Internal(format!("{UNCERTAIN}: {error}"))),
             (None, Ok(())) => return,
         };
         // Who has gone away needs no answer.
         let _ = self.caller.send(answer);
     }
-}
-
-/// Says an error once more, to the next one whom it concerns.
-fn again(error: &Error) -> Error {
-    Error::Internal(format!("it is not certain that the change was made: {error}"))
 }
 
 /// The one who writes.
@@ -195,10 +193,14 @@ impl Writer {
                     records::answer(&readers, &log, &uploads, done.outcomes, done.added, callers).await;
                 });
             }
-            Err(Failed::Undone(error) | Failed::Uncertain(error)) => {
+            Err(failed) => {
+                let (error, what) = match failed {
+                    Failed::Undone(error) => (error, "the change was not made"),
+                    Failed::Uncertain(error) => (error, UNCERTAIN),
+                };
                 tracing::error!(%error, "a transaction failed");
                 for caller in callers {
-                    let _ = caller.send(Err(again(&error)));
+                    let _ = caller.send(Err(Error::Internal(format!("{what}: {error}"))));
                 }
             }
         }
