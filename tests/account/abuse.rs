@@ -13,7 +13,7 @@ use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;
 
 use crate::device::Device;
-use crate::visitor::{PASSWORD, Page, Visitor};
+use lastkey_tests::visitor::{PASSWORD, Page, Visitor};
 
 #[test]
 fn guessing_is_slowed_down_alike_for_names_that_are_there_and_those_that_are_not() {

@@ -10,7 +10,7 @@ use lastkey_tests::lastkeyd::Lastkeyd;
 use rcgen::{CertificateParams, KeyPair};
 
 use crate::crash::Device;
-use crate::visitor::Visitor;
+use lastkey_tests::visitor::Visitor;
 
 /// How long the server may take to notice.
 const PATIENCE: Duration = Duration::from_secs(60);

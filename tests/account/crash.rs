@@ -18,7 +18,7 @@ use lastkey_tests::said::Said;
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Row};
 
-use crate::visitor::Visitor;
+use lastkey_tests::visitor::Visitor;
 
 /// How many devices send records at the same time.
 const DEVICES: usize = 4;

@@ -9,7 +9,7 @@ use lastkey_tests::lastkeyd::Lastkeyd;
 use serde_json::{Value, json};
 use ureq::Agent;
 
-use crate::visitor::{self, Page, Visitor};
+use lastkey_tests::visitor::{self, Page, Visitor};
 
 /// A device of an account.
 pub struct Device {

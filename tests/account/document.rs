@@ -10,7 +10,7 @@ use lastkey_tests::said::Said;
 use serde_json::{Value, json};
 
 use crate::device::Device;
-use crate::visitor::Visitor;
+use lastkey_tests::visitor::Visitor;
 
 const KEY_ID: &str = "3C116B76-C67B-484E-B439-CE2ED68B561E";
 

@@ -13,7 +13,7 @@ use lastkey_tests::{known, open, real_drives, skip};
 use recovery_key::Secret;
 
 use crate::person::{Computer, Person, assert_kept_to_itself, assert_quiet};
-use crate::visitor::{PASSWORD, Visitor};
+use lastkey_tests::visitor::{PASSWORD, Visitor};
 
 const DRIVE: &str = "recovery_password.bin";
 const PASSPHRASE: &str = "a passphrase for the drawer";
@@ -29,7 +29,7 @@ fn stock_age_opens_what_was_exported_and_deleting_leaves_nothing() {
     let server = Lastkeyd::start(&[]);
     let (mut ada, computer) = (Visitor::new(&server), Computer::new());
     ada.make_account(&server, "Ada");
-    ada.let_in(&computer, &server);
+    computer.sign_in(&server, &mut ada);
     computer.back_up(&drives.join(DRIVE)).exits(0);
 
     let refused = ada.post("/account/export", &[("passphrase", PASSPHRASE), ("password", "not my password")]);
@@ -113,7 +113,7 @@ fn the_metadata_of_a_drive_is_found_beside_its_key_and_comes_as_a_file() {
     let server = Lastkeyd::start(&[]);
     let (mut ada, computer) = (Visitor::new(&server), Computer::new());
     ada.make_account(&server, "Ada");
-    ada.let_in(&computer, &server);
+    computer.sign_in(&server, &mut ada);
     let drive = drives.join(DRIVE);
     computer.back_up(&drive).exits(0);
     let key = ada.first_record();

@@ -8,7 +8,7 @@ use lastkey_tests::{known, real_drives, skip};
 
 use crate::device::Device;
 use crate::person::Computer;
-use crate::visitor::{PASSWORD, Visitor, between};
+use lastkey_tests::visitor::{PASSWORD, Visitor, between};
 
 const DRIVE: &str = "recovery_password.bin";
 const WRONG: &str = "words that were typed wrongly";
@@ -52,7 +52,7 @@ fn the_fullest_log_has_no_secret() {
     // A computer is let in, and keeps a real drive's key; another device does so byte by byte.
     let login = computer.log_in(&server);
     secrets.push(login.code.clone());
-    ada.confirm(login.code());
+    ada.confirm(&login.code);
     login.wait();
     computer.back_up(&drives.join(DRIVE)).exits(0);
     let device = Device::let_in(&mut ada, &server, "laptop");

@@ -18,5 +18,4 @@ mod running;
 mod slow;
 mod stolen;
 mod story;
-mod visitor;
 mod webhooks;

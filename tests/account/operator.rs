@@ -11,7 +11,7 @@ use sqlx::Connection;
 use tempfile::TempDir;
 
 use crate::device::Device;
-use crate::visitor::Visitor;
+use lastkey_tests::visitor::Visitor;
 
 const KEY_ID: &str = "3C116B76-C67B-484E-B439-CE2ED68B561E";
 const COMMANDS: [&str; 8] =

@@ -10,6 +10,7 @@ use lastkey_tests::browser::{Page, What};
 use lastkey_tests::lastkeyd::Lastkeyd;
 use lastkey_tests::program;
 use lastkey_tests::said::Said;
+use lastkey_tests::visitor::Visitor;
 use tempfile::TempDir;
 
 /// How long a one-time code is good, in seconds.
@@ -146,6 +147,13 @@ impl Computer {
         path
     }
 
+    /// Signs in to a server on which somebody lets it in.
+    pub fn sign_in(&self, server: &Lastkeyd, owner: &mut Visitor) {
+        let login = self.log_in(server);
+        owner.confirm(&login.code);
+        login.wait();
+    }
+
     /// Asks to be let in, and returns once it shows its code.
     pub fn log_in(&self, server: &Lastkeyd) -> Login {
         let mut process = self
@@ -176,11 +184,6 @@ impl Computer {
 }
 
 impl Login {
-    /// Returns the code that it shows.
-    pub fn code(&self) -> &str {
-        &self.code
-    }
-
     /// Waits until it is in.
     pub fn wait(self) {
         let said = self.process.wait_with_output().unwrap();

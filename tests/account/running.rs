@@ -13,7 +13,7 @@ use ureq::Agent;
 
 use crate::abuse::{Connection, connection};
 use crate::device::Device;
-use crate::visitor::{self, Page, Visitor};
+use lastkey_tests::visitor::{self, Page, Visitor};
 
 const KEY_ID: &str = "3C116B76-C67B-484E-B439-CE2ED68B561E";
 /// How long what happens by itself may take.

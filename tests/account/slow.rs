@@ -11,7 +11,7 @@ use lastkey_tests::lastkeyd::Lastkeyd;
 use tokio::net::TcpSocket;
 
 use crate::abuse::{Connection, connection, over};
-use crate::visitor::Visitor;
+use lastkey_tests::visitor::Visitor;
 
 /// The server gives ten seconds for headers and thirty for a request; a busy machine adds some.
 const SHOWN_OUT: Duration = Duration::from_secs(100);

@@ -12,7 +12,7 @@ use lastkey_tests::{known, real_drives};
 use memchr::memmem;
 
 use crate::person::Computer;
-use crate::visitor::{PASSWORD, Visitor};
+use lastkey_tests::visitor::{PASSWORD, Visitor};
 
 const DRIVE: &str = "recovery_password.bin";
 
@@ -22,7 +22,7 @@ fn visited() -> Option<(Lastkeyd, Visitor, Vec<String>)> {
     let server = Lastkeyd::start(&[]);
     let (mut ada, computer) = (Visitor::new(&server), Computer::new());
     let code = ada.make_account(&server, "Ada");
-    ada.let_in(&computer, &server);
+    computer.sign_in(&server, &mut ada);
     computer.back_up(&drives.join(DRIVE)).exits(0);
     let record = ada.first_record();
     let digits = known::DRIVES.iter().find(|drive| drive.file == DRIVE).unwrap().recovery_passwords[0];

@@ -14,7 +14,7 @@ use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::visitor::{PASSWORD, Visitor};
+use lastkey_tests::visitor::{PASSWORD, Visitor};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

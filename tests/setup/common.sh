@@ -85,6 +85,7 @@ cargo_tests() {
   else
     cargo test --locked --no-fail-fast "$@" -- --show-output
   fi 2>&1 | tee "$log" | without_passed
+  slowest "$log"
   while read -r times why; do
     note "$STAGE: skipped in $times tests: $why"
   done < <(sed -n 's/.*\bSKIPPED: *//p' "$log" | sort | uniq -c)
@@ -98,6 +99,13 @@ without_passed() {
     !quiet'
 }
 
+# slowest LOG: where the time of a run went, if nextest says it
+slowest() {
+  local passed
+  passed=$(sed -nE 's/^ +PASS \[ *([0-9.]+s)\] \([ 0-9/]+\) (.*)/\1 \2/p' "$1" | sort -rn)
+  [ -z "$passed" ] || printf 'The slowest:\n%s\n' "$(head -n 15 <<<"$passed")"
+}
+
 set_environment() {
   KEPT=$ROOT/target # private to this checkout: tools, other readers, unpacked drives
   TOOLS=$KEPT/tools
@@ -107,8 +115,8 @@ set_environment() {
   if [ -d "$IMAGES" ]; then export LASTKEY_IMAGES=$IMAGES; fi
   # A log is read later and elsewhere: no colours, no progress bars.
   if [ ! -t 1 ]; then export CARGO_TERM_COLOR=never CARGO_TERM_PROGRESS_WHEN=never NO_COLOR=1; fi
-  # Under CI nothing is built a second time: what would make that quick costs time and gigabytes.
-  if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0; fi
+  # Under CI nothing is built a second time, or looked at in a debugger: what would help with that costs time and gigabytes.
+  if [ -n "${CI:-}" ]; then export CARGO_INCREMENTAL=0 CARGO_PROFILE_DEV_DEBUG=0; fi
 }
 
 list() {

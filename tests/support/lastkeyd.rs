@@ -1,6 +1,5 @@
 //! The account's server, as somebody runs it who tries it: a folder of its own, a free port, its own certificate.
 
-use std::env;
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -274,22 +273,8 @@ pub fn path() -> &'static Path {
 /// # Panics
 /// When it cannot be built.
 pub fn unit_tests() -> PathBuf {
-    let own = env::current_exe().expect("a path");
-    let folder = own.ancestors().skip(1).find(|folder| !folder.ends_with("deps")).expect("a folder");
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    // Of the whole workspace, or the libraries would be built once more with other features.
-    let mut build = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
-    build.args(["test", "--quiet", "--locked", "--workspace", "--lib", "--no-run", "--message-format=json"]);
-    build.arg("--target-dir").arg(folder.parent().expect("a folder")).current_dir(root);
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
-    for (name, _) in env::vars_os() {
-        let is_ours = |start| name.to_str().is_some_and(|name| name.starts_with(start));
-        if is_ours("CARGO_PKG_") || is_ours("CARGO_MANIFEST_") {
-            build.env_remove(name);
-        }
-    }
+    let mut build = program::cargo("test");
+    build.args(["--lib", "--no-run", "--message-format=json"]);
     let built = build.stderr(Stdio::inherit()).output().expect("cargo");
     assert!(built.status.success(), "the server's tests cannot be built");
     let lines = built.stdout.split(|&byte| byte == b'\n');

@@ -30,6 +30,7 @@ pub mod program;
 pub mod real;
 pub mod said;
 pub mod tree;
+pub mod visitor;
 pub mod vm;
 pub mod whole;
 

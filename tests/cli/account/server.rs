@@ -15,79 +15,16 @@ use base64::engine::general_purpose::STANDARD;
 use fve::{BOOT_BLOCK, FileTime, Front, Layout, Method, NewProtector, NewVolume, SectorSize};
 use lastkey_tests::lastkeyd::Lastkeyd;
 use lastkey_tests::made::Form;
+use lastkey_tests::visitor::Visitor;
 use lastkey_tests::{Image, open};
 use recovery_key::Secret;
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body};
 
 use super::Computer;
 use crate::support::{Said, file, folder, names, sample};
 
-const PASSWORD: &str = "four words that nobody guesses";
-
-/// The owner of the account, with forms and a cookie.
-struct Owner {
-    agent: Agent,
-    url: String,
-    cookie: Option<String>,
-}
-
-impl Owner {
-    /// Makes the first account of a server.
-    fn new(server: &Lastkeyd) -> Self {
-        let certificate = fs::read(server.certificate()).expect("a certificate");
-        let root = Certificate::from_pem(&certificate).expect("a certificate");
-        let settings = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .proxy(None)
-            .tls_config(TlsConfig::builder().root_certs(RootCerts::new_with_certs(&[root])).build())
-            .build();
-        // The library asks for a provider to be chosen once; that it was chosen before is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut owner = Self { agent: settings.into(), url: server.url(""), cookie: None };
-        let welcome = server.welcome();
-        let (_, invitation) = welcome.split_once('#').expect("an invitation");
-        let form = [("invitation", invitation), ("name", "ada"), ("new", PASSWORD), ("again", PASSWORD)];
-        owner.post("/welcome/account", &form);
-        owner
-    }
-
-    #[track_caller]
-    fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> String {
-        let mut request = self.agent.post(format!("{}{path}", self.url)).header("origin", &self.url);
-        if let Some(cookie) = &self.cookie {
-            request = request.header("cookie", cookie);
-        }
-        let answer: ureq::http::Response<Body> =
-            request.send_form(fields.iter().copied()).expect("an answer");
-        if let Some(cookie) = answer.headers().get("set-cookie") {
-            self.cookie = cookie.to_str().expect("text").split(';').next().map(str::to_owned);
-        }
-        let status = answer.status().as_u16();
-        let text = answer.into_body().read_to_string().expect("text");
-        assert!(status < 400, "{status}: {text}");
-        text
-    }
-
-    /// Lets the device in that shows a code.
-    fn let_in(&mut self, code: &str) {
-        let page = self.post("/devices/code", &[("code", code)]);
-        let (_, rest) = page.split_once("name=\"id\" value=\"").expect("a device that waits");
-        let (id, _) = rest.split_once('"').expect("its ID");
-        self.post("/devices/confirm", &[("id", id), ("password", PASSWORD)]);
-    }
-
-    /// Lets somebody more open what is sealed.
-    fn add_recipient(&mut self, recipient: &str) {
-        let form = [("who", recipient), ("label", "paper in the safe"), ("password", PASSWORD)];
-        self.post("/account/recipients/add", &form);
-    }
-}
-
 impl Computer {
     /// Signs in to a server, as the account `home`.
-    fn log_in(&self, server: &Lastkeyd, owner: &mut Owner) {
+    fn log_in(&self, server: &Lastkeyd, owner: &mut Visitor) {
         let mut process = self
             .command()
             .args(["account", "login", &server.url(""), "--name", "home", "--device", "laptop"])
@@ -100,7 +37,7 @@ impl Computer {
         let lines = BufReader::new(process.stderr.take().expect("piped")).lines();
         let mut lines = lines.map_while(Result::ok).map(|line| line.trim().to_owned());
         let is_code = |line: &String| line.len() == 9 && line.chars().nth(4) == Some('-');
-        owner.let_in(&lines.find(is_code).expect("a code"));
+        owner.confirm(&lines.find(is_code).expect("a code"));
         // It goes on talking.
         thread::spawn(move || lines.for_each(drop));
         Said::of(process.wait_with_output().expect("the program ends")).exits(0).says("signed in");
@@ -108,9 +45,10 @@ impl Computer {
 }
 
 /// A server, its owner, and a computer that is let in.
-fn signed_in() -> (Lastkeyd, Owner, Computer) {
+fn signed_in() -> (Lastkeyd, Visitor, Computer) {
     let (server, computer) = (Lastkeyd::start(&[]), Computer::new());
-    let mut owner = Owner::new(&server);
+    let mut owner = Visitor::new(&server);
+    owner.make_account(&server, "ada");
     computer.log_in(&server, &mut owner);
     (server, owner, computer)
 }
@@ -157,7 +95,7 @@ fn nothing_is_sent_until_the_person_has_accepted_the_recipients() {
     computer.back_up(&["account".as_ref()], false).exits(20);
     server.start_again();
     let safe = Identity::generate().to_public().to_string();
-    owner.add_recipient(&safe);
+    owner.add_recipient(&safe, "paper in the safe");
 
     computer.run(&[&"account", &"send"]).exits(20).says("others now than those you confirmed");
     computer.back_up(&["account".as_ref()], false).exits(1).says("lastkey account accept");
