@@ -8,7 +8,7 @@ fuzz_each() {
   export RUSTC_BOOTSTRAP=1 CARGO_TARGET_DIR=$KEPT/fuzz
   programs=$CARGO_TARGET_DIR/$(rustc -vV | sed -n 's/^host: //p')/release
   cp Cargo.lock fuzz/Cargo.lock
-  cargo fuzz build --codegen-units 16
+  RUSTC_WRAPPER=$ROOT/fuzz/rustc cargo fuzz build --codegen-units 16
   for target in $(cargo fuzz list); do
     # One on each processor.
     [ "$(jobs -rp | wc -l)" -lt "$(nproc)" ] || wait -n || true
