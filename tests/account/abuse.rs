@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use lastkey_tests::lastkeyd::Lastkeyd;
 use lastkey_tests::said::Said;
+use lastkey_tests::visitor::{PASSWORD, Page, Visitor};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::json;
 
 use crate::device::Device;
-use lastkey_tests::visitor::{PASSWORD, Page, Visitor};
 
 #[test]
 fn guessing_is_slowed_down_alike_for_names_that_are_there_and_those_that_are_not() {

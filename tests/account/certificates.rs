@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use account::presented;
 use lastkey_tests::lastkeyd::Lastkeyd;
+use lastkey_tests::visitor::Visitor;
 use rcgen::{CertificateParams, KeyPair};
 
 use crate::crash::Device;
-use lastkey_tests::visitor::Visitor;
 
 /// How long the server may take to notice.
 const PATIENCE: Duration = Duration::from_secs(60);

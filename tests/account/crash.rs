@@ -15,10 +15,9 @@ use base64::engine::general_purpose::STANDARD;
 use lastkey_tests::lastkeyd::Lastkeyd;
 use lastkey_tests::postgres::postgres;
 use lastkey_tests::said::Said;
+use lastkey_tests::visitor::Visitor;
 use sha2::{Digest, Sha256};
 use sqlx::{Connection, Row};
-
-use lastkey_tests::visitor::Visitor;
 
 /// How many devices send records at the same time.
 const DEVICES: usize = 4;

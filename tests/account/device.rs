@@ -6,10 +6,9 @@ use account::{Login, Trust, presented};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lastkey_tests::lastkeyd::Lastkeyd;
+use lastkey_tests::visitor::{self, Page, Visitor};
 use serde_json::{Value, json};
 use ureq::Agent;
-
-use lastkey_tests::visitor::{self, Page, Visitor};
 
 /// A device of an account.
 pub struct Device {

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use lastkey_tests::judges::{Known, schemathesis};
 use lastkey_tests::lastkeyd::Lastkeyd;
 use lastkey_tests::said::Said;
+use lastkey_tests::visitor::Visitor;
 use serde_json::{Value, json};
 
 use crate::device::Device;
-use lastkey_tests::visitor::Visitor;
 
 const KEY_ID: &str = "3C116B76-C67B-484E-B439-CE2ED68B561E";
 

@@ -9,11 +9,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lastkey_tests::browser::{DESKTOP, What, browser};
 use lastkey_tests::lastkeyd::Lastkeyd;
+use lastkey_tests::visitor::{PASSWORD, Visitor};
 use lastkey_tests::{known, open, real_drives, skip};
 use recovery_key::Secret;
 
 use crate::person::{Computer, Person, assert_kept_to_itself, assert_quiet};
-use lastkey_tests::visitor::{PASSWORD, Visitor};
 
 const DRIVE: &str = "recovery_password.bin";
 const PASSPHRASE: &str = "a passphrase for the drawer";

@@ -6,9 +6,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use lastkey_tests::lastkeyd::Lastkeyd;
 use lastkey_tests::said::Said;
+use lastkey_tests::visitor::Visitor;
 
 use crate::device::Device;
-use lastkey_tests::visitor::Visitor;
 
 const KEY_ID: &str = "3C116B76-C67B-484E-B439-CE2ED68B561E";
 /// All of it is refused by its first bytes: not even a slow machine needs that long, and one that does what is asked for

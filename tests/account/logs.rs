@@ -4,11 +4,11 @@ use std::fs;
 use std::process::{Command, Stdio};
 
 use lastkey_tests::lastkeyd::Lastkeyd;
+use lastkey_tests::visitor::{PASSWORD, Visitor, between};
 use lastkey_tests::{known, real_drives, skip};
 
 use crate::device::Device;
 use crate::person::Computer;
-use lastkey_tests::visitor::{PASSWORD, Visitor, between};
 
 const DRIVE: &str = "recovery_password.bin";
 const WRONG: &str = "words that were typed wrongly";

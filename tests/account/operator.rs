@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 use lastkey_tests::lastkeyd::{self, Lastkeyd};
 use lastkey_tests::postgres::postgres;
 use lastkey_tests::said::Said;
+use lastkey_tests::visitor::Visitor;
 use sqlx::Connection;
 use tempfile::TempDir;
 
 use crate::device::Device;
-use lastkey_tests::visitor::Visitor;
 
 const KEY_ID: &str = "3C116B76-C67B-484E-B439-CE2ED68B561E";
 const COMMANDS: [&str; 8] =

@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use lastkey_tests::lastkeyd::{Lastkeyd, free_port};
 use lastkey_tests::postgres::postgres;
 use lastkey_tests::said::Said;
+use lastkey_tests::visitor::{self, Page, Visitor};
 use ureq::Agent;
 
 use crate::abuse::{Connection, connection};
 use crate::device::Device;
-use lastkey_tests::visitor::{self, Page, Visitor};
 
 const KEY_ID: &str = "3C116B76-C67B-484E-B439-CE2ED68B561E";
 /// How long what happens by itself may take.

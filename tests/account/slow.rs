@@ -8,10 +8,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lastkey_tests::lastkeyd::Lastkeyd;
+use lastkey_tests::visitor::Visitor;
 use tokio::net::TcpSocket;
 
 use crate::abuse::{Connection, connection, over};
-use lastkey_tests::visitor::Visitor;
 
 /// The server gives ten seconds for headers and thirty for a request; a busy machine adds some.
 const SHOWN_OUT: Duration = Duration::from_secs(100);
@@ -256,4 +256,41 @@ fn one_address_cannot_hold_all_connections() {
         assert!(Instant::now() < until, "the address is still kept out");
         thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// Reads one answer on a connection that goes on.
+fn answer(stream: &mut Connection) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.extend(byte);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
+    stream.read_exact(&mut vec![0; length.parse().unwrap()]).unwrap();
+    head
+}
+
+#[test]
+fn who_is_refused_while_the_form_is_on_its_way_hears_it_and_may_go_on() {
+    let server = Lastkeyd::start(&[]);
+    let host = server.host();
+    let mut stream = connection(&address(&server), "localhost", &server.certificate());
+    // By nobody who is signed in, to a name that is not the server's, to what takes no form.
+    let refused = [
+        ("/keys/0/reveal", &*host, "303"),
+        ("/sign-in/enter", "evil.example", "403"),
+        ("/healthz", &host, "405"),
+    ];
+    for (path, host, status) in refused {
+        let head = form(host, "Content-Length: 8\r\n").replace("/sign-in/enter", path);
+        write!(stream, "{head}").unwrap();
+        stream.flush().unwrap();
+        thread::sleep(Duration::from_millis(300));
+        write!(stream, "reason=x").unwrap();
+        let told = answer(&mut stream);
+        assert!(told.starts_with(&format!("HTTP/1.1 {status}")), "{path}: {told}");
+    }
+    assert!(is_served(stream, &host));
 }

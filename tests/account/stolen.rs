@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lastkey_tests::lastkeyd::Lastkeyd;
+use lastkey_tests::visitor::{PASSWORD, Visitor};
 use lastkey_tests::{known, real_drives};
 use memchr::memmem;
 
 use crate::person::Computer;
-use lastkey_tests::visitor::{PASSWORD, Visitor};
 
 const DRIVE: &str = "recovery_password.bin";
 

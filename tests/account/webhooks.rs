@@ -8,13 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use lastkey_tests::lastkeyd::Lastkeyd;
+use lastkey_tests::visitor::{PASSWORD, Visitor};
 use rcgen::{CertificateParams, KeyPair};
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 use tempfile::TempDir;
-
-use lastkey_tests::visitor::{PASSWORD, Visitor};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

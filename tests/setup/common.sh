@@ -78,17 +78,18 @@ tool() {
 # cargo_tests OPTION...: nextest where it is installed, else cargo's own runner. A test that lacks something
 # prints "SKIPPED: WHY" and passes; such lines are counted here.
 cargo_tests() {
-  local log=$RUN/tests.log
+  local log=$RUN/tests.log status=0
   if have cargo-nextest; then
     cargo nextest run --locked --no-fail-fast --status-level pass --final-status-level fail \
       --success-output immediate "$@"
   else
     cargo test --locked --no-fail-fast "$@" -- --show-output
-  fi 2>&1 | tee "$log" | without_passed
+  fi 2>&1 | tee "$log" | without_passed || status=$?
   slowest "$log"
   while read -r times why; do
     note "$STAGE: skipped in $times tests: $why"
   done < <(sed -n 's/.*\bSKIPPED: *//p' "$log" | sort | uniq -c)
+  return "$status"
 }
 
 # What the tests print that passed is in the log and not shown.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::body::{HttpBody as _, to_bytes};
 use axum::extract::{ConnectInfo, FromRequestParts, Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
@@ -21,6 +22,8 @@ use crate::error::Error;
 
 /// The largest body: a record of [`account::wire::SEALED_LIMIT`] in Base64, and what stands around it.
 pub const BODY_LIMIT: usize = account::wire::SEALED_LIMIT / 3 * 4 + (64 << 10);
+/// The largest body that is waited for before a request is looked at: every form's, and most records'.
+const SMALL: usize = 64 << 10;
 /// How long a request may take to arrive and be answered.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 /// Nothing from anywhere but here, and no style or script that stands in a page.
@@ -33,11 +36,26 @@ pub fn before(router: Router, app: &App) -> Router {
     router
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT))
         .layer(from_fn_with_state(app.settings.clone(), admit))
+        .layer(from_fn(arrive))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, TIME_LIMIT))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(answer::present))
         .layer(from_fn(measure))
         .layer(from_fn_with_state(app.settings.clone(), headers))
+}
+
+/// Lets a small body arrive before anybody looks at the request: who is refused while still sending it would be hung up on,
+/// and might not see why.
+async fn arrive(request: Request, next: Next) -> Response {
+    let length = request.body().size_hint().exact();
+    if !length.is_some_and(|length| (1..=SMALL as u64).contains(&length)) {
+        return next.run(request).await;
+    }
+    let (parts, body) = request.into_parts();
+    match to_bytes(body, SMALL).await {
+        Ok(body) => next.run(Request::from_parts(parts, body.into())).await,
+        Err(_) => StatusCode::BAD_REQUEST.into_response(),
+    }
 }
 
 /// Lets through what is meant for this server, and what a page of this server sent.
