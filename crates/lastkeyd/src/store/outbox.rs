@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use sqlx::Row;
 use sqlx::any::AnyRow;
@@ -103,7 +104,7 @@ pub async fn tell_there(
         "INSERT INTO outbox (id, account_id, channel, target, body, created, due) \
          VALUES ($1, $2, $3, $4, $5, $6, $6)",
     )
-    .bind(Uuid::new_v4().to_string())
+    .bind(new_id())
     .bind(account)
     .bind(channel.word())
     .bind(target)
@@ -112,6 +113,12 @@ pub async fn tell_there(
     .execute(&mut *tx)
     .await?;
     Ok(())
+}
+
+/// Makes an ID that sorts by the time: what came in the same second goes out in the order in which it came.
+fn new_id() -> String {
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    format!("{:020}-{}", time.as_nanos(), Uuid::new_v4())
 }
 
 /// Takes notices that are due, so that nobody else takes them before their next try: one of each account at most, and
@@ -275,6 +282,26 @@ pub(crate) mod tests {
         assert_eq!((both.len(), accounts(both)), (2, HashSet::from([ada.clone(), bob])));
         assert_eq!(take(&app.store, 0, HashSet::new()).await.unwrap(), []);
         assert_eq!(accounts(take(&app.store, 1, HashSet::new()).await.unwrap()), HashSet::from([ada]));
+    }
+
+    #[tokio::test]
+    async fn what_came_first_goes_first_within_a_second_too() {
+        let (_folder, App { store, .. }, account) = app().await;
+        let told = store.write(move |tx| {
+            Box::pin(async move {
+                for number in 0..9 {
+                    let to = (Channel::Mail, "a@example.org");
+                    tell_there(tx, &account, to, &number.to_string(), "").await?;
+                }
+                Ok(((), Vec::new()))
+            })
+        });
+        told.await.unwrap();
+        for number in 0..9 {
+            let taken = take_any(&store).await.remove(0);
+            assert_eq!(taken.subject, number.to_string());
+            done(&store, &taken.id).await.unwrap();
+        }
     }
 
     #[tokio::test]
